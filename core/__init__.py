@@ -1,0 +1,1 @@
+"""The headless engine of prunectl: subset, score, extrapolate, prune, retrain. Imports nothing heavy."""
