@@ -1,0 +1,266 @@
+"""The experiment spec: frozen, unknown keys refused, one YAML for one experiment.
+
+Sections that name a plug-in (data, paradigm, model, score, extrapolate, prune) also take that
+plug-in's own options as flat keys; they are declared in the plug-in's ``class Params`` and kept in
+``.params``. :func:`core.spec_load.parse_spec` checks a mapping and fills every default, so a
+:class:`Spec` is always complete: what it prints is what runs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.registry import Kind
+from core.units import Duration, Seconds, digest
+
+Method = str
+BASELINES = ("random", "full", "subset_only", "true_random", "full_scores")
+AUGMENTATIONS = ("crop", "flip", "cutout")
+
+
+class Section(BaseModel):
+    """A group of keys. Frozen; unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class PluginSection(Section):
+    """A section that names a plug-in and takes its options as further keys."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
+    kind: ClassVar[Kind]
+    name_key: ClassVar[str] = "name"
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The plug-in's own options, defaults filled in."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class DataSpec(PluginSection):
+    """Where the samples come from."""
+
+    kind: ClassVar[Kind] = "dataset"
+    name: str
+    """Source: `prunectl plugins dataset` lists them."""
+    root: Path | None = None
+    """Folder or file that holds the data."""
+    size: int | None = Field(default=None, ge=4, le=1024)
+    """Picture side in pixels; null keeps the source's own."""
+    n: int | None = Field(default=None, ge=1)
+    """Count of samples, for sources that generate them."""
+    seed: int = Field(default=0, ge=0)
+    """Seed of splits and generated data; run seeds never change the data."""
+    test_fraction: float | None = Field(default=None, gt=0, lt=1)
+    """Share taken as test set where the source has none of its own."""
+    validation: int = Field(default=0, ge=0)
+    """Samples taken out of train before ids are given."""
+
+
+class ParadigmSpec(PluginSection):
+    """Loss, targets and evaluation."""
+
+    kind: ClassVar[Kind] = "paradigm"
+    name: str = "supervised"
+    """Training paradigm."""
+
+
+class ModelSpec(PluginSection):
+    """The network."""
+
+    kind: ClassVar[Kind] = "model"
+    name: str
+    """Architecture: `prunectl plugins model` lists them."""
+    weights: Path | None = None
+    """Local initial weights."""
+
+
+class SubsetSpec(Section):
+    """The part that is trained on and scored."""
+
+    fraction: float | None = Field(default=None, gt=0, lt=1)
+    """Share of train; give this or n."""
+    n: int | None = Field(default=None, ge=2)
+    """Number of samples; give this or fraction."""
+    how: Literal["random", "class_balanced"] = "random"
+    """random: the first ids of the seed's permutation, so subsets nest. class_balanced: per class."""
+
+
+class OptimizerSpec(Section):
+    """The optimiser."""
+
+    name: Literal["sgd", "adam", "adamw"] = "sgd"
+    """sgd is SGD with Nesterov momentum."""
+    lr: float = Field(default=0.1, gt=0)
+    """Peak learning rate."""
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    """Nesterov momentum; beta1 for adam and adamw."""
+    weight_decay: float = Field(default=5e-4, ge=0)
+    """L2 penalty (decoupled for adamw)."""
+
+
+class ScheduleSpec(Section):
+    """Learning rate over the steps."""
+
+    name: Literal["constant", "cosine", "one_cycle"] = "cosine"
+    """constant, cosine to zero, or one-cycle."""
+    warmup: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the steps that warm up linearly (one_cycle: its rising share, 0 means 0.3)."""
+
+
+class TrainSpec(Section):
+    """The scoring run's recipe."""
+
+    epochs: Duration
+    """Length: '15ep' or '2000st'."""
+    batch: int = Field(default=128, ge=1)
+    """Samples a step."""
+    optimizer: OptimizerSpec = OptimizerSpec()
+    schedule: ScheduleSpec = ScheduleSpec()
+    augment: tuple[str, ...] = ()
+    """Any of crop, flip, cutout; 'crop:4' and 'cutout:8' set pixels."""
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the target spread over all classes."""
+    evaluate: Literal["end"] | Duration = "end"
+    """When the test set is evaluated: end, or every '1ep'. Never used to choose anything."""
+
+
+class RetrainSpec(TrainSpec):
+    """The retrainings' recipe; what is not given is taken from train."""
+
+    budget: Literal["epochs", "steps", "seconds"] = "epochs"
+    """epochs: cost falls with the rate; steps: as many steps as full; seconds: as long as full."""
+
+
+class WindowSpec(Section):
+    """Which epochs a trajectory score looks at."""
+
+    length: int = Field(ge=2)
+    """Epochs in one window (J)."""
+    ddof: Literal[0, 1] = 1
+    """1: unbiased standard deviation."""
+    skip: int = Field(default=0, ge=0)
+    """First epochs left out."""
+    drop_last: bool = False
+    """Leave the very last window out, as two published implementations do."""
+
+
+class ScoreSpec(PluginSection):
+    """The importance score."""
+
+    kind: ClassVar[Kind] = "score"
+    name: str
+    """Score: `prunectl plugins score` lists them."""
+    preset: str | None = None
+    """Published settings; sets record, window and options. A key written out wins."""
+    also: tuple[str, ...] = ()
+    """Further scores that are recorded and extrapolated, never pruned by."""
+    record: Literal["train_forward", "extra_forward", "eval_pass"] | None = None
+    """What is recorded: the training forward, an extra eval forward a step, or a pass an epoch."""
+    window: WindowSpec | None = None
+    """Window of trajectory scores."""
+    nets: Literal[1] = 1
+    """Scoring nets that are averaged."""
+    cross_fit: Literal[0] = 0
+    """Folds of cross-fitted scoring nets."""
+
+
+class EmbedSpec(Section):
+    """Where the embeddings come from."""
+
+    from_: Literal["scoring_net"] = Field(default="scoring_net", alias="from")
+    """scoring_net: the net that was trained on the subset."""
+
+
+class ExtrapolateSpec(PluginSection):
+    """How the scores of all other samples are predicted."""
+
+    kind: ClassVar[Kind] = "extrapolator"
+    name: str = "knn"
+    """Extrapolator: `prunectl plugins extrapolator` lists them."""
+
+
+class PruneSpec(PluginSection):
+    """Which samples are kept."""
+
+    kind: ClassVar[Kind] = "policy"
+    name_key: ClassVar[str] = "policy"
+    policy: str = "top_k"
+    """Selection policy: `prunectl plugins policy` lists them."""
+    rates: tuple[float, ...]
+    """Pruned fractions, each in (0, 1)."""
+
+
+class ComputeSpec(Section):
+    """Where and how it is computed. Only precision and deterministic change results."""
+
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|mps|cuda:\d+)$")
+    """auto, cpu, cuda:0 or mps."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """auto is bf16 on CUDA only."""
+    threads: int | None = Field(default=None, ge=1)
+    """CPU threads; null takes all cores."""
+    deterministic: bool = True
+    """Deterministic kernels, so that a resumed run ends bit-identical."""
+    checkpoint_every: Seconds = Seconds(600.0)
+    """Longest time without a checkpoint inside an epoch."""
+    keep_models: Literal["none", "scoring", "all"] = "none"
+    """Which weights are copied into the run folder."""
+
+
+class TrackingSpec(Section):
+    """Experiment tracking."""
+
+    enabled: Literal[False] = False
+    """Send the run to MLflow."""
+
+
+class Spec(Section):
+    """One experiment: one dataset, subset, score, extrapolator, policy; several seeds and rates."""
+
+    name: str = Field(default="run", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$")
+    """Short name; part of the run folder's name."""
+    data: DataSpec
+    paradigm: ParadigmSpec = ParadigmSpec()
+    model: ModelSpec
+    subset: SubsetSpec
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Each seed redraws subset, scoring run and retraining."""
+    train: TrainSpec
+    score: ScoreSpec
+    embed: EmbedSpec = EmbedSpec()
+    extrapolate: ExtrapolateSpec = ExtrapolateSpec()
+    prune: PruneSpec
+    retrain: RetrainSpec
+    baselines: tuple[Literal["random", "full", "subset_only", "true_random", "full_scores"], ...] = (
+        "random",
+        "full",
+    )
+    """What the method is compared with."""
+    reference: Literal["none", "full"] = "none"
+    """full: also score with all data, once per seed; measures, and never helps."""
+    compute: ComputeSpec = ComputeSpec()
+    tracking: TrackingSpec = TrackingSpec()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON-able mapping that parses back to an equal spec."""
+        plain: dict[str, Any] = self.model_dump(mode="json", by_alias=True)
+        return plain
+
+    def to_yaml(self) -> str:
+        """The spec as YAML, keys in reading order."""
+        text: str = yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True)
+        return text
+
+    def identity(self) -> str:
+        """Hash of everything that can change a result."""
+        plain = self.to_dict()
+        for key in ("name", "tracking"):
+            plain.pop(key)
+        for key in ("device", "threads", "checkpoint_every", "keep_models"):
+            plain["compute"].pop(key)
+        return digest(plain)

@@ -1,0 +1,320 @@
+"""From a YAML mapping to a complete :class:`core.spec.Spec`, with every problem found at once.
+
+Unknown keys name the nearest valid one; plug-in options are checked against the plug-in's own
+declaration; what is left out is filled in (score presets, the retraining recipe), so nothing is
+decided later and the saved spec says all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from core import registry
+from core.errors import UserError, nearest
+from core.spec import AUGMENTATIONS, PluginSection, Section, Spec
+from core.units import Duration
+
+# Parts of the contract whose implementation is not in this version.
+_LATER = {
+    "sweep": "sweeps are not in this version",
+    "tracking.uri": "MLflow tracking is not in this version",
+    "tracking.experiment": "MLflow tracking is not in this version",
+    "tracking.enabled": "MLflow tracking is not in this version; leave it false",
+    "score.nets": "several scoring nets are not in this version; leave it 1",
+    "score.cross_fit": "cross-fitting is not in this version; leave it 0",
+    "embed.from": "only scoring_net is in this version",
+    "model.weights": "initial weights are not in this version",
+}
+_SECTIONS: dict[str, type[Section]] = {
+    name: field.annotation
+    for name, field in Spec.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+}
+
+
+class SpecError(UserError):
+    """One or many problems of a spec; ``problems`` lists them all."""
+
+    def __init__(self, problems: list[str], where: str = "the spec") -> None:
+        head = problems[0] if len(problems) == 1 else f"{len(problems)} problems in {where}:"
+        tail = "" if len(problems) == 1 else "\n  - " + "\n  - ".join(problems)
+        super().__init__(head + tail)
+        self.problems = problems
+
+
+def parse_spec(mapping: Mapping[str, Any], where: str = "the spec") -> Spec:
+    """A complete spec from a plain mapping. Raises SpecError listing every problem."""
+    if not isinstance(mapping, Mapping):
+        raise SpecError([f"{where} is not a mapping of sections; see `prunectl presets`"], where)
+    raw = {k: dict(v) if isinstance(v, Mapping) else v for k, v in mapping.items()}
+    problems = list(_unknown_keys(raw))
+    known = {k: v for k, v in raw.items() if k in Spec.model_fields}
+    problems += list(_fill(known))
+    try:
+        spec = Spec.model_validate(known)
+    except ValidationError as error:
+        raise SpecError([*problems, *_explain(error, known)], where) from None
+    problems += list(_contradictions(spec))
+    if problems:
+        raise SpecError(problems, where)
+    return spec
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML file as a mapping. A missing or malformed file: UserError naming line and column."""
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        at = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise UserError(f"{path} is not valid YAML{at}: {error.problem}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read {path}: {error}") from None
+    if not isinstance(loaded, dict):
+        raise UserError(f"{path} holds no mapping of sections", "start from a shipped preset")
+    return loaded
+
+
+def override(mapping: Mapping[str, Any], assignments: list[str]) -> dict[str, Any]:
+    """Apply ``section.key=value`` texts (values in YAML). Naming another plug-in drops the options
+    that only the former one knows."""
+    result = {k: dict(v) if isinstance(v, Mapping) else v for k, v in mapping.items()}
+    for text in assignments:
+        key, sign, value = text.partition("=")
+        if not sign or not key.strip():
+            raise UserError(f"--set {text!r} is not key=value", "such as --set train.epochs=20ep")
+        try:
+            parsed = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise UserError(f"--set {text!r}: the value is not valid YAML") from None
+        _assign(result, key.strip().split("."), parsed, text)
+    return result
+
+
+def _assign(mapping: dict[str, Any], path: list[str], value: Any, text: str) -> None:
+    section = _SECTIONS.get(path[0])
+    names_plugin = (
+        len(path) == 2
+        and section is not None
+        and issubclass(section, PluginSection)
+        and path[1] == section.name_key
+    )
+    if names_plugin and isinstance(mapping.get(path[0]), dict) and isinstance(value, str):
+        _drop_foreign_options(mapping[path[0]], section, value)
+    node = mapping
+    for part in path[:-1]:
+        inner = node.get(part)
+        if inner is None:
+            inner = {}
+        if not isinstance(inner, Mapping):
+            raise UserError(f"--set {text!r}: '{part}' has no keys below it")
+        node[part] = dict(inner)
+        node = node[part]
+    node[path[-1]] = value
+
+
+def _drop_foreign_options(section: dict[str, Any], kind: type[Section], name: str) -> None:
+    assert issubclass(kind, PluginSection)
+    if section.get(kind.name_key) == name or name not in registry.names(kind.kind):
+        return
+    own = set(kind.model_fields) | registry.param_names(kind.kind, name)
+    for key in [k for k in section if k not in own]:
+        del section[key]
+    if kind.kind == "score":  # a preset's settings belong to the score it was written for
+        for key in ("preset", "record", "window"):
+            section.pop(key, None)
+
+
+def _unknown_keys(raw: dict[str, Any]) -> Iterator[str]:
+    for key in list(raw):
+        if key in _LATER:
+            yield f"{key}: {_LATER[key]}"
+        elif key not in Spec.model_fields:
+            yield f"{key}: no such section; {nearest(str(key), Spec.model_fields)}"
+    for name, section in _SECTIONS.items():
+        if isinstance(raw.get(name), dict):
+            yield from _unknown_in(name, section, raw[name])
+
+
+def _unknown_in(prefix: str, section: type[BaseModel], given: dict[Any, Any]) -> Iterator[str]:
+    valid = {f.alias or n: f.annotation for n, f in section.model_fields.items()}
+    if issubclass(section, PluginSection):
+        chosen = given.get(section.name_key, _default(section))
+        if chosen not in registry.names(section.kind):
+            valid |= dict.fromkeys(given)  # cannot tell: the wrong name itself is reported
+        else:
+            valid |= dict.fromkeys(registry.param_names(section.kind, str(chosen)))
+    for key in list(given):
+        path = f"{prefix}.{key}"
+        if path in _LATER and key not in valid:
+            yield f"{path}: {_LATER[path]}"
+            del given[key]
+        elif key not in valid:
+            yield f"{path}: no such key; {nearest(str(key), valid)}"
+            del given[key]
+        elif isinstance(given[key], Mapping) and (inner := _section_of(valid[key])):
+            given[key] = dict(given[key])
+            yield from _unknown_in(path, inner, given[key])
+
+
+def _default(section: type[BaseModel]) -> Any:
+    return section.model_fields[section.name_key].default  # type: ignore[attr-defined]
+
+
+def _section_of(annotation: Any) -> type[Section] | None:
+    options = [annotation, *getattr(annotation, "__args__", ())]
+    for option in options:
+        if isinstance(option, type) and issubclass(option, Section):
+            return option
+    return None
+
+
+def _fill(raw: dict[str, Any]) -> Iterator[str]:
+    """Fill plug-in options, score presets and the retraining recipe in place; yield problems."""
+    for name, section in _SECTIONS.items():
+        if not issubclass(section, PluginSection):
+            continue
+        if raw.get(name) is None and name in ("paradigm", "extrapolate"):
+            raw[name] = {}
+        if isinstance(raw.get(name), dict):
+            yield from _fill_plugin(name, section, raw[name])
+    if isinstance(raw.get("train"), dict):
+        retrain = raw.get("retrain") or {}
+        raw["retrain"] = _merge(raw["train"], retrain) if isinstance(retrain, dict) else retrain
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        renamed = isinstance(value, Mapping) and isinstance(old, Mapping) and (
+            value.get("name", old.get("name")) != old.get("name")
+        )
+        if isinstance(value, Mapping) and isinstance(old, Mapping) and not renamed:
+            merged[key] = {**old, **value}
+        else:
+            merged[key] = value
+    return merged
+
+
+def _fill_plugin(
+    name: str, section: type[PluginSection], given: dict[str, Any]
+) -> Iterator[str]:
+    chosen = given.setdefault(section.name_key, _default(section))
+    if not isinstance(chosen, str) or chosen not in registry.names(section.kind):
+        if isinstance(chosen, str):
+            hint = nearest(chosen, registry.names(section.kind))
+            yield f"{name}.{section.name_key}: no {section.kind} is called '{chosen}'; {hint}"
+        return
+    if section.kind == "score":
+        yield from _fill_score(given, chosen)
+    own = registry.param_names(section.kind, chosen)
+    try:
+        filled = registry.validate_params(
+            section.kind, chosen, {k: v for k, v in given.items() if k in own}
+        )
+    except ValidationError as error:
+        yield from (f"{name}.{line}" for line in _explain(error, given))
+    else:
+        given.update(filled)
+
+
+def _fill_score(given: dict[str, Any], chosen: str) -> Iterator[str]:
+    presets: Mapping[str, Mapping[str, Any]] = registry.describe("score", chosen).constants.get(
+        "PRESETS", {}
+    )
+    also = given.get("also")
+    for other in also if isinstance(also, list | tuple) else ():
+        if other not in registry.names("score"):
+            hint = nearest(str(other), registry.names("score"))
+            yield f"score.also: no score is called '{other}'; {hint}"
+        elif other == chosen:
+            yield f"score.also: '{other}' is already the score itself"
+    preset = given.get("preset") or next(iter(presets), None)
+    if preset is None:
+        return
+    if preset not in presets:
+        hint = nearest(str(preset), presets)
+        yield f"score.preset: {chosen} has no preset '{preset}'; {hint}"
+        return
+    given["preset"] = preset
+    merged = _merge(presets[preset], {k: v for k, v in given.items() if v is not None})
+    given.update(merged)
+
+
+def default_score(name: str) -> dict[str, Any]:
+    """Section of a score named in ``score.also``: its first published preset, filled in."""
+    section: dict[str, Any] = {"name": name}
+    problems = list(_fill_plugin("score", _SECTIONS["score"], section))  # type: ignore[arg-type]
+    if problems:
+        raise SpecError(problems)
+    return section
+
+
+def _explain(error: ValidationError, given: Mapping[str, Any]) -> Iterator[str]:
+    for item in error.errors():
+        place = [str(p) for p in item["loc"] if p not in ("function-plain[parse()]",)]
+        path = ".".join(p for p in place if not p.startswith(("literal[", "function-")))
+        if path in _LATER:
+            yield f"{path}: {_LATER[path]}"
+        elif item["type"] == "missing":
+            yield f"{path}: missing"
+        else:
+            message = item["msg"].removeprefix("Value error, ")
+            shown = item.get("input")
+            extra = f" (got {shown!r})" if not isinstance(shown, Mapping) else " (got a mapping)"
+            yield f"{path}: {message}{'' if repr(shown) in message else extra}"
+
+
+def _contradictions(spec: Spec) -> Iterator[str]:
+    yield from _bad_rates(spec)
+    if (spec.subset.fraction is None) == (spec.subset.n is None):
+        yield "subset: give either fraction or n"
+    if not spec.seeds or len(set(spec.seeds)) != len(spec.seeds) or min(spec.seeds) < 0:
+        yield "seeds: one or more different integers, none negative"
+    if len(set(spec.baselines)) != len(spec.baselines):
+        yield "baselines: each at most once"
+    if "full_scores" in spec.baselines and spec.reference != "full":
+        yield "baselines: full_scores needs the full scores; set reference: full or leave it out"
+    for name, recipe in (("train", spec.train), ("retrain", spec.retrain)):
+        yield from (f"{name}.augment: {p}" for p in _bad_augment(recipe.augment))
+    if spec.retrain.budget == "seconds" and "full" not in spec.baselines:
+        yield "retrain.budget: seconds is measured on the full trial; add full to baselines"
+    yield from _short_window(spec)
+
+
+def _bad_rates(spec: Spec) -> Iterator[str]:
+    rates = spec.prune.rates
+    if not rates:
+        yield "prune.rates: at least one rate"
+    for rate in rates:
+        if not 0 < rate < 1:
+            yield f"prune.rates: {rate:g} is not between 0 and 1; a rate is the pruned fraction"
+    if len({f"{r:.4f}" for r in rates}) != len(rates):
+        yield "prune.rates: rates must differ within four decimals"
+
+
+def _bad_augment(entries: tuple[str, ...]) -> Iterator[str]:
+    for entry in entries:
+        name, _, pixels = entry.partition(":")
+        if name not in AUGMENTATIONS:
+            yield f"'{entry}' is unknown; {nearest(name, AUGMENTATIONS)}"
+        elif pixels and not pixels.isdigit():
+            yield f"'{entry}': pixels after the colon must be a whole number"
+
+
+def _short_window(spec: Spec) -> Iterator[str]:
+    window, length = spec.score.window, spec.train.epochs
+    if window is None or length.unit != "ep":
+        return
+    needed = window.length + window.skip + int(window.drop_last)
+    if length.value < needed:
+        yield (
+            f"score.window: needs {needed} epochs (length, skip and a dropped last window), "
+            f"train.epochs is {Duration(length.value, 'ep')}; train longer or shorten the window"
+        )
