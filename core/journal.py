@@ -1,0 +1,122 @@
+"""The append-only journal of a run: one JSON object a line, the truth about what happened.
+
+One writer (the run's worker), any number of readers. A reader takes whole lines only, skips what
+it cannot parse, and never raises on content, so a torn last line costs that line and no more.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import DiskFull, UserError
+from core.events import Event, from_dict
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line: sequence number, wall-clock time (s), the event."""
+
+    seq: int
+    ts: float
+    event: Event
+
+
+class Journal:
+    """The writing end. Opening drops a torn last line and goes on with the next number."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        _drop_torn_line(path)
+        self.seq = max((r.seq for r in read(path)), default=-1) + 1
+        self._file = open(path, "ab", buffering=0)  # noqa: SIM115  # closed by close()
+
+    def append(self, event: Event, *, durable: bool = False) -> None:
+        """Write one event in one system call; ``durable`` waits until it is on the disk."""
+        line = {"v": VERSION, "seq": self.seq, "ts": round(time.time(), 3), "type": event.type}
+        data = json.dumps({**line, **event.to_dict()}, separators=(",", ":")) + "\n"
+        try:
+            self._file.write(data.encode())
+            if durable:
+                os.fsync(self._file.fileno())
+        except OSError as error:
+            raise DiskFull(f"cannot write {self.path}: {error.strerror}", "free some space, then resume") from error
+        self.seq += 1
+
+    def sync(self) -> None:
+        """Wait until everything written is on the disk."""
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file; the journal stays readable."""
+        self._file.close()
+
+
+class Tail:
+    """The following end: each :meth:`poll` returns the whole records that are new."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._offset = 0
+        self._rest = b""
+
+    def poll(self, max_bytes: int = 8 << 20) -> list[Record]:
+        """New records, at most ``max_bytes`` of journal at a time. A missing file: none."""
+        try:
+            with open(self.path, "rb") as file:
+                if os.fstat(file.fileno()).st_size < self._offset + len(self._rest):
+                    self._rest = b""  # the writer dropped a torn line that was only half read
+                file.seek(self._offset + len(self._rest))
+                data = self._rest + file.read(max_bytes)
+        except OSError:
+            return []
+        whole, newline, self._rest = data.rpartition(b"\n")
+        self._offset += len(whole) + len(newline)
+        return [r for line in whole.splitlines() if (r := _parse(line))] if newline else []
+
+
+def read(path: Path) -> Iterator[Record]:
+    """All whole records of a journal, oldest first. A missing file holds none."""
+    tail = Tail(path)
+    while records := tail.poll():
+        yield from records
+
+
+def _parse(line: bytes) -> Record | None:
+    try:
+        plain: Any = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(plain, dict):
+        return None
+    if isinstance(plain.get("v"), int) and plain["v"] > VERSION:
+        raise UserError(f"the journal was written by a newer version (v{plain['v']})", "upgrade prunectl")
+    event = from_dict(plain)
+    seq, ts = plain.get("seq"), plain.get("ts")
+    if event is None or not isinstance(seq, int) or not isinstance(ts, int | float):
+        return None
+    return Record(seq, float(ts), event)
+
+
+def _drop_torn_line(path: Path) -> None:
+    if not path.exists():
+        return
+    with open(path, "rb+") as file:
+        end = file.seek(0, os.SEEK_END)
+        block, position = b"", end
+        while position > 0 and b"\n" not in block:
+            step = min(65536, position)
+            position = file.seek(position - step)
+            block = file.read(step)
+            if b"\n" in block:
+                file.truncate(position + block.rindex(b"\n") + 1)
+                return
+        if end and b"\n" not in block:
+            file.truncate(0)
