@@ -1,0 +1,1 @@
+"""Networks, one file each: every net gives class logits and an embedding."""

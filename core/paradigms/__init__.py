@@ -1,0 +1,1 @@
+"""Paradigms, one file each: loss, targets and evaluation. Nothing else branches on them."""

@@ -1,0 +1,1 @@
+"""Importance scores, one file each: what is observed during training and what is made of it."""

@@ -1,0 +1,1 @@
+"""Training: the one hot loop and what it needs (feed, augmentation, recorder, checkpoints)."""
