@@ -132,8 +132,8 @@ class TrainSpec(Section):
 class RetrainSpec(TrainSpec):
     """The retrainings' recipe; what is not given is taken from train."""
 
-    budget: Literal["epochs", "steps", "seconds"] = "epochs"
-    """epochs: cost falls with the rate; steps: as many steps as full; seconds: as long as full."""
+    budget: Literal["epochs", "steps"] = "epochs"
+    """epochs: cost falls with the rate; steps: as many steps as full, so retraining saves nothing."""
 
 
 class WindowSpec(Section):

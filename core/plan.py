@@ -1,0 +1,269 @@
+"""From specs to one graph of tasks. Pure: nothing is read, drawn or computed but counts.
+
+A run is the graph of one spec, a sweep the graph of many: tasks whose inputs are described by the
+same words are one task, whoever asked for it (``cells``). Which ids a task gets is known only when
+it runs, so keys of the store are made then; here a task's ``identity`` hashes the *description*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from core.errors import UserError
+from core.spec import Spec
+from core.spec_load import default_score
+from core.units import digest, n_keep, round_share, sample_passes
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """What the plan has to know of a dataset."""
+
+    n_train: int
+    n_test: int
+    classes: int
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One retraining: (seed, method, policy, rate) and the count of samples it keeps."""
+
+    seed: int
+    method: str
+    policy: str | None
+    rate: float
+    n_keep: int
+
+    @property
+    def id(self) -> str:
+        """``s0-knn-top_k-r0.3000``; also the file name of the trial's artifacts."""
+        return f"s{self.seed}-{self.method}-{self.policy or 'none'}-r{self.rate:.4f}"
+
+
+@dataclass(frozen=True)
+class Task:
+    """A unit of work: one stage with its inputs.
+
+    ``passes`` counts samples shown to a net (with backward or not), evaluation left out.
+    ``scores`` are the resolved score sections that a scoring task records.
+    """
+
+    id: str
+    stage: str
+    seed: int
+    needs: tuple[str, ...] = ()
+    trial: Trial | None = None
+    passes: int = 0
+    extra_passes: int = 0
+    scores: tuple[Mapping[str, Any], ...] = ()
+    identity: str = ""
+    cells: tuple[int, ...] = (0,)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The task as the journal's ``plan`` event lists it."""
+        return {
+            "task": self.id, "stage": self.stage, "seed": self.seed,
+            "trial": self.trial.id if self.trial else None, "needs": list(self.needs),
+            "sample_passes": self.passes,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Tasks in an order in which each comes after what it needs."""
+
+    tasks: tuple[Task, ...]
+    specs: tuple[Spec, ...]
+    facts: tuple[DataFacts, ...] = field(default=())
+
+    def __getitem__(self, task_id: str) -> Task:
+        return next(t for t in self.tasks if t.id == task_id)
+
+    def spec_of(self, task: Task) -> Spec:
+        """A spec that describes the task; all its cells agree on what it reads."""
+        return self.specs[task.cells[0]]
+
+    def of_cell(self, cell: int) -> list[Task]:
+        """The tasks one spec asked for."""
+        return [t for t in self.tasks if cell in t.cells]
+
+
+def subset_size(spec: Spec, facts: DataFacts) -> int:
+    """m, the number of scored samples. UserError when it cannot be drawn."""
+    total, subset = facts.n_train, spec.subset
+    size = subset.n if subset.n is not None else round_share(subset.fraction or 0.0, total)
+    if size < facts.classes:
+        raise UserError(
+            f"the subset has {size} samples for {facts.classes} classes", "raise subset.fraction or subset.n"
+        )
+    if size >= total:
+        raise UserError(f"subset.n = {size} is not smaller than the {total} training samples")
+    return size
+
+
+def trials(spec: Spec, facts: DataFacts, seed: int) -> list[Trial]:
+    """All retrainings of one seed, the method first."""
+    total, rates, policy = facts.n_train, sorted(spec.prune.rates), spec.prune.policy
+    for rate in rates:
+        if n_keep(rate, total) < 1:
+            raise UserError(f"prune.rates: {rate:g} of {total} samples keeps none")
+    found = [Trial(seed, spec.extrapolate.name, policy, r, n_keep(r, total)) for r in rates]
+    for method in spec.baselines:
+        if method == "full":
+            found.append(Trial(seed, "full", None, 0.0, total))
+        elif method == "subset_only":
+            found += _subset_trials(spec, facts, seed)
+        else:
+            chosen = "random" if method == "random" else policy
+            found += [Trial(seed, method, chosen, r, n_keep(r, total)) for r in rates]
+    return found
+
+
+def _subset_trials(spec: Spec, facts: DataFacts, seed: int) -> list[Trial]:
+    """The whole subset at rate 1 - m/N (a listed rate that keeps m samples is that rate), and its
+    best samples at higher rates."""
+    size, total = subset_size(spec, facts), facts.n_train
+    kept = {r: n_keep(r, total) for r in sorted(spec.prune.rates)}
+    if size not in kept.values():
+        kept[1 - size / total] = size
+    return [
+        Trial(seed, "subset_only", spec.prune.policy, r, n)
+        for r, n in sorted(kept.items())
+        if n <= size
+    ]
+
+
+def build_graph(cells: Sequence[tuple[Spec, DataFacts]]) -> Graph:
+    """The graph of all cells, equal tasks united. UserError when a spec does not fit its data."""
+    merged: dict[str, Task] = {}
+    names: dict[str, str] = {}
+    for index, (spec, facts) in enumerate(cells):
+        local: dict[str, str] = {}  # this cell's task ids -> the graph's
+        for task in _cell_tasks(spec, facts):
+            named = replace(task, needs=tuple(local[n] for n in task.needs), cells=(index,))
+            known = merged.get(named.identity)
+            if known is not None:
+                merged[named.identity] = _unite(known, named)
+                local[task.id] = known.id
+                continue
+            unique = task.id
+            if names.get(unique, named.identity) != named.identity:
+                unique = f"{task.id}-{named.identity[:4]}"
+            names[unique] = named.identity
+            local[task.id] = unique
+            merged[named.identity] = replace(named, id=unique)
+    return Graph(
+        tuple(merged.values()), tuple(s for s, _ in cells), tuple(f for _, f in cells)
+    )
+
+
+def _unite(known: Task, other: Task) -> Task:
+    scores = {digest(s): s for s in (*known.scores, *other.scores)}
+    extra = max(known.extra_passes, other.extra_passes)
+    return replace(
+        known,
+        cells=(*known.cells, *other.cells),
+        scores=tuple(scores.values()),
+        extra_passes=extra,
+        passes=known.passes - known.extra_passes + extra,
+    )
+
+
+def wanted_scores(spec: Spec) -> tuple[Mapping[str, Any], ...]:
+    """Resolved sections of the scores to record, the one that is pruned by first."""
+    main = {k: v for k, v in spec.score.model_dump(mode="json").items() if k != "also"}
+    others = ({**default_score(name), "nets": 1, "cross_fit": 0} for name in spec.score.also)
+    return (main, *others)
+
+
+def _cell_tasks(spec: Spec, facts: DataFacts) -> Iterable[Task]:
+    plain = spec.to_dict()
+    base = {
+        "data": plain["data"], "facts": facts.fingerprint, "paradigm": plain["paradigm"],
+        "precision": plain["compute"]["precision"],
+        "deterministic": plain["compute"]["deterministic"],
+    }  # fmt: skip
+    net = {**base, "model": plain["model"], "train": plain["train"]}
+    for seed in spec.seeds:
+        yield from _seed_tasks(spec, facts, seed, base, net)
+
+
+def _seed_tasks(
+    spec: Spec, facts: DataFacts, seed: int, base: dict[str, Any], net: dict[str, Any]
+) -> Iterable[Task]:
+    plain = spec.to_dict()
+    size, total = subset_size(spec, facts), facts.n_train
+    identities: dict[str, str] = {}
+
+    def task(name: str, needs: tuple[str, ...], parts: dict[str, Any], **more: Any) -> Task:
+        stage = name.split("-", 1)[0]
+        identity = digest([stage, seed, [identities[n] for n in needs], parts])
+        identities[name] = identity
+        return Task(name, stage, seed, needs, identity=identity, **more)
+
+    subset, score, embed = f"subset-s{seed}", f"score-s{seed}", f"embed-s{seed}"
+    reference, extrapolate = f"reference-s{seed}", f"extrapolate-s{seed}"
+    scores = wanted_scores(spec)
+    yield task(subset, (), {"subset": plain["subset"], **base})
+    yield task(score, (subset,), net, scores=scores, **_scoring_passes(spec, size, scores))
+    yield task(embed, (subset, score), {}, passes=total)
+    yield task(
+        extrapolate, (subset, score, embed), {"extrapolate": plain["extrapolate"], "scores": scores}
+    )
+    if spec.reference == "full":
+        yield task(reference, (), net, scores=scores, **_scoring_passes(spec, total, scores))
+    everything = trials(spec, facts, seed)
+    inputs = {
+        spec.extrapolate.name: (subset, score, embed, extrapolate),
+        "random": (),
+        "subset_only": (subset, score),
+        "true_random": (subset, score),
+        "full_scores": (reference,),
+    }
+    for trial in everything:
+        selection: tuple[str, ...] = ()
+        if trial.method != "full":
+            needs = inputs[trial.method]
+            if trial.method == "subset_only" and trial.n_keep == size:
+                needs = (subset,)
+            parts = {"trial": [trial.method, trial.policy, trial.rate], "prune": _policy(plain), **base}
+            yield task(f"prune-{trial.id}", needs, parts, trial=trial)
+            selection = (f"prune-{trial.id}",)
+        parts = {**base, "model": plain["model"], "retrain": plain["retrain"], "rate": trial.rate}
+        passes = retrain_passes(spec, facts, trial.n_keep)
+        yield task(f"retrain-{trial.id}", selection, parts, trial=trial, passes=passes)
+
+
+def _policy(plain: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in plain["prune"].items() if k != "rates"}
+
+
+def _scoring_passes(
+    spec: Spec, count: int, scores: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    train = sample_passes(
+        spec.train.epochs.steps(count, spec.train.batch), count, spec.train.batch
+    )
+    modes = {s.get("record") for s in scores}
+    extra = train if "extra_forward" in modes else 0
+    if "eval_pass" in modes:
+        extra += spec.train.epochs.epochs(count, spec.train.batch) * count
+    return {"passes": train + extra, "extra_passes": extra}
+
+
+def retrain_steps(spec: Spec, facts: DataFacts, kept: int) -> int:
+    """Optimiser steps of a retraining on ``kept`` samples; ``budget: steps`` takes as many as full."""
+    recipe = spec.retrain
+    count = kept if recipe.budget == "epochs" else facts.n_train
+    return recipe.epochs.steps(count, recipe.batch)
+
+
+def retrain_passes(spec: Spec, facts: DataFacts, kept: int) -> int:
+    """Sample passes of a retraining on ``kept`` samples."""
+    steps = retrain_steps(spec, facts, kept)
+    return sample_passes(steps, kept, spec.retrain.batch)
+
+
