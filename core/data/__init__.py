@@ -1,0 +1,1 @@
+"""Datasets as memory-mapped banks: one file here is one source of data."""

@@ -1,0 +1,122 @@
+"""From what a source has read to a dataset on disk: checks, test split, validation, writing.
+
+Split and validation are drawn by ``data.seed`` alone, so run seeds never change the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from core.data import checks
+from core.data._statistics import statistics
+from core.data.bank import Dataset, Ids, Samples, seal_dataset, write_bank
+from core.data.base import DataSpec, Progress
+from core.errors import UserError
+from core.rng import generator
+from core.units import round_share
+
+_TEST_DRAW, _VALIDATION_DRAW = 0, 1
+
+
+@dataclass(frozen=True)
+class _Split:
+    """Row numbers, in the source's order. ``test`` is None when the source brings its own."""
+
+    train: Ids
+    test: Ids | None
+    validation: Ids | None
+
+
+def assemble(
+    data: DataSpec,
+    out: Path,
+    train: Samples,
+    test: Samples | None,
+    classes: Sequence[str],
+    *,
+    test_fraction: float | None = None,
+    unlabelled: bool = False,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Check, split and write into the folder ``out``; the last line of a source's ``prepare``.
+
+    Without ``test``, round(fraction * N) labelled samples are held out, half to even, the fraction
+    being ``data.test_fraction`` or else ``test_fraction``. ``unlabelled``: -1 is allowed as a label
+    in train. UserError for whatever is wrong with the data.
+    """
+    checks.check_classes(classes)
+    checks.check_samples("train", train, classes, unlabelled)
+    if test is not None:
+        checks.check_samples("test", test, classes, unlabelled=False)
+        checks.check_same_shape(train.inputs, test.inputs)
+    split = _split(data, train, test, test_fraction)
+    checks.check_every_class(train.targets[split.train], classes)
+    held_out = train if test is None else test
+    parts = [("train", train, split.train), ("test", held_out, split.test)]
+    if split.validation is not None:
+        parts.append(("validation", train, split.validation))
+    advance = _Counter(progress, sum(len(s.inputs) if i is None else len(i) for _, s, i in parts))
+    scale = statistics(train.inputs, split.train)
+    for part, samples, ids in parts:
+        write_bank(out / part, samples, classes, scale, ids, advance)
+    return seal_dataset(out, data.name)
+
+
+def _split(
+    data: DataSpec, train: Samples, test: Samples | None, default_fraction: float | None
+) -> _Split:
+    rest = np.arange(len(train.targets), dtype=np.int64)
+    test_ids = validation = None
+    if test is None:
+        fraction = default_fraction if data.test_fraction is None else data.test_fraction
+        number = _test_count(data, fraction, int((train.targets >= 0).sum()))
+        rest, test_ids = _take(data.seed, _TEST_DRAW, train, rest, number)
+    elif data.test_fraction is not None:
+        what = f"data.test_fraction is set, but {data.name} has its own test set"
+        raise UserError(what, "remove data.test_fraction")
+    if data.validation:
+        number, labelled = data.validation, int((train.targets[rest] >= 0).sum())
+        if not 0 < number < labelled:
+            what = f"data.validation is {number}, but there are {labelled} labelled samples"
+            raise UserError(what, "ask for fewer")
+        rest, validation = _take(data.seed, _VALIDATION_DRAW, train, rest, number)
+    return _Split(rest, test_ids, validation)
+
+
+def _test_count(data: DataSpec, fraction: float | None, labelled: int) -> int:
+    if fraction is None:
+        what = f"{data.name} brings no test set"
+        raise UserError(what, "set data.test_fraction, for example to 0.2")
+    if not 0 < fraction < 1:
+        raise UserError(f"data.test_fraction is {fraction}", "it has to lie between 0 and 1")
+    number = round_share(fraction, labelled)
+    if not 0 < number < labelled:
+        what = f"data.test_fraction {fraction} makes {number} test samples of {labelled}"
+        raise UserError(what, "both train and test need samples")
+    return number
+
+
+def _take(seed: int, draw: int, samples: Samples, ids: Ids, number: int) -> tuple[Ids, Ids]:
+    """(rest, taken): ``number`` labelled ones of ``ids``, both in the source's order."""
+    pool = ids[samples.targets[ids] >= 0]
+    order = generator(seed, "data", "data", draw).permutation(len(pool))
+    taken = np.sort(pool[order[:number]])
+    return np.setdiff1d(ids, taken, assume_unique=True), taken
+
+
+class _Counter:
+    """Adds up the rows written and reports the sum."""
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self._progress = progress
+        self._total = total
+        self._done = 0
+
+    def __call__(self, rows: int) -> None:
+        self._done += rows
+        if self._progress is not None:
+            self._progress(self._done, self._total)

@@ -1,0 +1,161 @@
+"""Prepare a dataset once: look in the cache, else read the source, write, rename.
+
+A prepared dataset lies in ``<cache>/<name>-<key12>``; the key hashes the plug-in, its options, and
+path, size and time of the source files. Preparing happens in a hidden folder under a lock, and the
+finished folder appears by one rename, so a killed run leaves nothing that looks whole.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from core import registry
+from core.data._files import sync_folder
+from core.data.bank import FORMAT, Dataset, open_dataset, verify_inputs
+from core.data.base import DataSpec, Progress, Source
+from core.errors import DiskFull, MachineError
+from core.units import digest
+
+VERIFY_BYTES = 256 << 20
+"""Inputs up to this size are read and compared with their fingerprint whenever they are opened, a
+fraction of a second; of larger ones only sizes, shapes and labels are looked at."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def prepare_dataset(data: DataSpec, cache_root: Path, progress: Progress | None = None) -> Dataset:
+    """The prepared dataset, made now if need be. A second process waits for the first.
+
+    UserError for missing or wrong data, DiskFull and MachineError for the machine; either way
+    nothing half-written stays behind. A damaged cache entry is made again.
+    """
+    folder = prepared_folder(data, cache_root)
+    try:
+        return _open_verified(folder)
+    except MachineError:
+        pass  # not there yet, or damaged
+    with _machine_errors(cache_root), _locked(folder):
+        try:
+            return _open_verified(folder)  # another process was faster
+        except MachineError:
+            _build(data, folder, progress)
+    return open_dataset(folder)
+
+
+def prepared_info(data: DataSpec, cache_root: Path) -> dict[str, Any] | None:
+    """What is known of an already prepared dataset, None when it is not. Imports nothing heavy.
+
+    Keys: ``name, n_train, n_test, n_validation, classes, input_shape, fingerprint, folder``.
+    UserError when the source's files are missing.
+    """
+    folder = prepared_folder(data, cache_root)
+    try:
+        found = open_dataset(folder)
+    except MachineError:
+        return None
+    return {
+        "name": found.name,
+        "n_train": len(found.train),
+        "n_test": len(found.test),
+        "n_validation": len(found.validation) if found.validation is not None else 0,
+        "classes": found.classes,
+        "input_shape": found.train.input_shape,
+        "fingerprint": found.fingerprint,
+        "folder": folder,
+    }
+
+
+def prepared_folder(data: DataSpec, cache_root: Path) -> Path:
+    """Where the dataset is, or will be. UserError when the source's files are missing."""
+    with _machine_errors(cache_root):
+        files = [file.absolute() for file in _source(data).files(_root(data), data)]
+        identity = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    key = digest(
+        {
+            "format": FORMAT,
+            "plugin": registry.describe("dataset", data.name).version,
+            "options": [data.size, data.n, data.seed, data.test_fraction, data.validation],
+            "params": dict(data.params),
+            "files": identity,
+        }
+    )
+    return cache_root.absolute() / f"{data.name}-{key[:12]}"
+
+
+def disk_bytes(data: DataSpec) -> int:
+    """About how many bytes the prepared dataset takes; the size of its files if it cannot say.
+
+    UserError when the source's files are missing.
+    """
+    source = _source(data)
+    estimate = getattr(source, "disk_bytes", None)
+    if estimate is not None:
+        return int(estimate(_root(data), data))
+    return sum(file.stat().st_size for file in source.files(_root(data), data))
+
+
+def _source(data: DataSpec) -> Source:
+    return cast(Source, registry.load("dataset", data.name))
+
+
+def _root(data: DataSpec) -> Path | None:
+    return None if data.root is None else data.root.expanduser().absolute()
+
+
+def _open_verified(folder: Path) -> Dataset:
+    dataset = open_dataset(folder)
+    if sum(bank.inputs.nbytes for bank in dataset.parts().values()) <= VERIFY_BYTES:
+        verify_inputs(dataset)
+    return dataset
+
+
+def _build(data: DataSpec, folder: Path, progress: Progress | None) -> None:
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)  # left by a killed process: we hold the lock
+    need, free = disk_bytes(data), shutil.disk_usage(folder.parent).free
+    if need > free:
+        raise _disk_full(folder.parent, f"need {need:,} bytes, have {free:,}")
+    partial.mkdir()
+    try:
+        _source(data).prepare(_root(data), data, partial, progress)
+        shutil.rmtree(partial / "work", ignore_errors=True)
+        open_dataset(partial)  # a plug-in that wrote no whole dataset must not be sealed
+        sync_folder(partial)
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.rename(folder)
+        sync_folder(folder.parent)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One process at a time per dataset; the kernel frees the lock of a killed one."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f".{folder.name}.lock").open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _machine_errors(cache_root: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise _disk_full(cache_root, "the disk is full") from error
+        where = error.filename or cache_root
+        what = f"cannot prepare the data: {os.strerror(error.errno or 0)}: {where}"
+        raise MachineError(what, "check its permissions, or set PRUNECTL_DATA") from error
+
+
+def _disk_full(cache_root: Path, why: str) -> DiskFull:
+    what = f"no room for the data in {cache_root} ({why})"
+    return DiskFull(what, "free some, or set PRUNECTL_DATA")

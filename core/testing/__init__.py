@@ -1,0 +1,1 @@
+"""Conformance kits: what a third party runs against its own plug-in file."""

@@ -1,0 +1,75 @@
+"""Every built-in dataset goes through the kit that third parties use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from cifar_files import publish, write_cifar
+
+from core import registry
+from core.testing.data import DatasetConformance
+
+
+def _arrays(folder: Path) -> dict[str, Any]:
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (50, 6, 5, 3), dtype=np.uint8)
+    y = np.arange(50) % 4
+    np.savez(folder / "mine.npz", x_train=x[:40], y_train=y[:40], x_test=x[40:], y_test=y[40:])
+    return {"root": folder / "mine.npz"}
+
+
+@pytest.mark.parametrize("name", registry.names("dataset"), scope="class")
+class TestBuiltIn(DatasetConformance):
+    @pytest.fixture(autouse=True)
+    def _chosen(self, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.name = name
+        self.monkeypatch = monkeypatch
+
+    def options(self, folder: Path) -> dict[str, Any]:
+        if self.name == "arrays":
+            return _arrays(folder)
+        if self.name == "cifar10":
+            publish(self.monkeypatch, write_cifar(folder))
+            return {"root": folder}
+        return {}
+
+
+def test_the_three_of_them_are_found() -> None:
+    assert {"arrays", "cifar10", "digits"} <= set(registry.names("dataset"))
+    helpers = {"assemble", "bank", "base", "checks", "locations", "prepare"}
+    assert not helpers & set(registry.names("dataset"))
+
+
+class TestKitCatches(DatasetConformance):
+    """A plug-in that breaks promises fails the kit: the kit itself can fail."""
+
+    name = "arrays"
+
+    def options(self, folder: Path) -> dict[str, Any]:
+        return _arrays(folder)
+
+    def test_writing_anew(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        from core.data import arrays
+
+        honest = arrays.disk_bytes
+        monkeypatch.setattr(arrays, "disk_bytes", lambda root, data: 0)
+        with pytest.raises(AssertionError, match="estimate"):
+            self.test_estimates_its_size(tmp_path)
+        monkeypatch.setattr(arrays, "disk_bytes", honest)
+
+    def test_unstable_source(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        from core.data import arrays
+
+        read, calls = arrays._read, [0]
+
+        def drifting(file: Path, need_test: bool) -> dict[str, Any]:
+            calls[0] += 1
+            found = read(file, need_test)
+            return {**found, "x_train": found["x_train"] + np.uint8(calls[0])}
+
+        monkeypatch.setattr(arrays, "_read", drifting)
+        with pytest.raises(AssertionError, match="same source"):
+            self.test_depends_only_on_its_source(tmp_path)
