@@ -37,15 +37,12 @@ def prepare_dataset(data: DataSpec, cache_root: Path, progress: Progress | None 
     nothing half-written stays behind. A damaged cache entry is made again.
     """
     folder = prepared_folder(data, cache_root)
-    try:
-        return _open_verified(folder)
-    except MachineError:
-        pass  # not there yet, or damaged
+    if found := _opened(folder):
+        return found
     with _machine_errors(cache_root), _locked(folder):
-        try:
-            return _open_verified(folder)  # another process was faster
-        except MachineError:
-            _build(data, folder, progress)
+        if found := _opened(folder):  # another process was faster
+            return found
+        _build(data, folder, progress)
     return open_dataset(folder)
 
 
@@ -109,10 +106,14 @@ def _root(data: DataSpec) -> Path | None:
     return None if data.root is None else data.root.expanduser().absolute()
 
 
-def _open_verified(folder: Path) -> Dataset:
-    dataset = open_dataset(folder)
-    if sum(bank.inputs.nbytes for bank in dataset.parts().values()) <= VERIFY_BYTES:
-        verify_inputs(dataset)
+def _opened(folder: Path) -> Dataset | None:
+    """The dataset if it is there and whole."""
+    try:
+        dataset = open_dataset(folder)
+        if sum(bank.inputs.nbytes for bank in dataset.parts().values()) <= VERIFY_BYTES:
+            verify_inputs(dataset)
+    except MachineError:
+        return None
     return dataset
 
 

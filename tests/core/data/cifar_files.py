@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 FOLDER = "cifar-10-batches-py"
-CLASSES = "airplane automobile bird cat deer dog frog horse ship truck".split()
+CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 BATCHES = [f"data_batch_{i}" for i in range(1, 6)]
 
 

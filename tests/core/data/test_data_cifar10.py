@@ -8,7 +8,6 @@ import pickletools
 import warnings
 from pathlib import Path
 
-import numpy as np
 import pytest
 from cifar_files import BATCHES, CLASSES, FOLDER, publish, write_cifar
 
@@ -28,7 +27,9 @@ def _spec(root: Path | None) -> PlainDataSpec:
 
 
 def test_files_are_what_python_2_wrote(source: Path) -> None:
-    codes = {op.name for op, _, _ in pickletools.genops((source / FOLDER / "test_batch").open("rb"))}
+    codes = {
+        op.name for op, _, _ in pickletools.genops((source / FOLDER / "test_batch").open("rb"))
+    }
     assert {"SHORT_BINSTRING", "BINSTRING"} <= codes
     assert not codes & {"BINUNICODE", "SHORT_BINBYTES", "BINBYTES"}
 
