@@ -1,0 +1,92 @@
+"""Runs a graph in one worker: for each task reuse or run, emit, seal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from core import events as ev
+from core.errors import PrunectlError, RunFailure, Stopped
+from core.plan import Task
+from core.stages import embed, extrapolate, prune, reference, retrain, score, subset, train_task
+from core.stages.base import Context, Entry
+from core.store import Seal
+
+STAGES: dict[str, Any] = {
+    "subset": subset,
+    "score": score,
+    "embed": embed,
+    "reference": reference,
+    "extrapolate": extrapolate,
+    "prune": prune,
+    "retrain": retrain,
+}
+
+
+def run_graph(ctx: Context, finished: Callable[[Task, bool], None], *, fresh: bool = False) -> None:
+    """Run every task in order; ``finished(task, reused)`` is called after each.
+
+    ``fresh`` computes everything again. Raises what stopped it after saying so in the journal.
+    """
+    for task in ctx.graph.tasks:
+        ctx.check()
+        try:
+            reused = run_task(task, ctx, fresh=fresh)
+        except Stopped:
+            raise
+        except PrunectlError as error:
+            ctx.emit(ev.TaskFailed(task.id, error.kind, error.what, error.todo))
+            raise
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}"
+            ctx.emit(ev.TaskFailed(task.id, "failed", what, "see worker.log"))
+            raise RunFailure(f"{task.id}: {what}", "worker.log has the traceback") from error
+        finished(task, reused)
+
+
+def run_task(task: Task, ctx: Context, *, fresh: bool = False) -> bool:
+    """Reuse or run one task; whether it was reused."""
+    stage = STAGES[task.stage]
+    wanted: list[Entry] = stage.entries(task, ctx)
+    missing = wanted if fresh else _missing(task, wanted, ctx)
+    reused = not missing
+    if missing:
+        with ctx.store.lock(wanted[0].key, lambda holder: _say_waiting(task, ctx, holder), ctx.check):
+            missing = wanted if fresh else _missing(task, wanted, ctx)  # another may have made it
+            reused = not missing
+            if missing:
+                ctx.emit(ev.TaskStarted(task.id, task.stage, task.seed, _trial_id(task)))
+                stage.produce(task, ctx, missing)
+    ctx.keys[task.id] = [entry.key for entry in wanted]
+    seal = ctx.store.require(wanted[0].key)
+    if reused and task.id not in ctx.started_before:
+        train_task.replay_curve(ctx, task, seal)
+    if task.stage == "extrapolate":
+        extrapolate.announce(task, ctx)
+    ctx.emit(ev.TaskFinished(task.id, seal.key, reused, seal.cost))
+    if task.trial is not None and task.stage == "retrain":
+        ctx.emit(ev.TrialFinished(task.trial.id, seal.meta["metrics"]))
+    return reused
+
+
+def _missing(task: Task, wanted: list[Entry], ctx: Context) -> list[Entry]:
+    acceptable = getattr(STAGES[task.stage], "acceptable", _always)
+    found = []
+    for entry in wanted:
+        seal = ctx.store.get(entry.key)
+        if seal is None or not acceptable(task, ctx, seal):
+            found.append(entry)
+    return found
+
+
+def _always(task: Task, ctx: Context, seal: Seal) -> bool:
+    return True
+
+
+def _say_waiting(task: Task, ctx: Context, holder: dict[str, Any]) -> None:
+    text = f"{task.id}: process {holder.get('pid', '?')} is computing it; waiting"
+    ctx.emit(ev.Message("info", text))
+
+
+def _trial_id(task: Task) -> str | None:
+    return task.trial.id if task.trial else None

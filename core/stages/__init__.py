@@ -1,0 +1,1 @@
+"""The stages of the loop: what each reads, what it seals. One file a stage."""

@@ -1,0 +1,109 @@
+"""Predict the scores of all unscored samples from the scored ones.
+
+Seals float32 arrays ``[N, S]``: ``predicted.npy`` (raw; NaN for scored samples but those of the
+held-out fold), ``std.npy``, ``scores.npy`` (what selection uses: measured, or the prediction mapped
+to the subset's distribution), and ``fold.npy`` (ids of the held-out fold).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from core import events as ev
+from core import registry
+from core.data.bank import targets_digest
+from core.extrapolators.base import Features
+from core.extrapolators.choose import Candidate, choose
+from core.extrapolators.mapping import match_distribution
+from core.plan import Task
+from core.stages.base import Context, Entry, load, metered
+from core.stages.score import score_seal, subset_scores
+
+
+def entries(task: Task, ctx: Context) -> list[Entry]:
+    """One entry: the predictions of all recorded scores."""
+    spec, scoring = ctx.spec(task), ctx.need(task, "score")
+    names = [s["name"] for s in ctx.graph[scoring].scores if s["name"] in _wanted(task, ctx)]
+    parts: dict[str, Any] = {
+        "extrapolator": registry.describe("extrapolator", spec.extrapolate.name).version,
+        "params": spec.extrapolate.params,
+        "subset": ctx.seal(ctx.need(task, "subset")).key,
+        "embeddings": ctx.seal(ctx.need(task, "embed")).key,
+        "scores": {name: score_seal(ctx, scoring, name).key for name in names},
+        "seed": task.seed,
+    }
+    if "labels" in _extrapolator(task, ctx).needs:
+        everyone = np.arange(len(ctx.dataset.train), dtype=np.int64)
+        parts["targets"] = targets_digest(ctx.dataset.train, everyone)
+    return [Entry("extrapolate", parts)]
+
+
+def produce(task: Task, ctx: Context, missing: list[Entry]) -> None:
+    """Choose on a fold of the subset, predict, map, seal."""
+    names, ids = _wanted(task, ctx), ctx.subset_ids(task)
+    embeddings = np.load(ctx.seal(ctx.need(task, "embed")).path / "embeddings.npy", mmap_mode="r")
+    measured = np.stack([subset_scores(ctx, task, n) for n in names], axis=1)
+    extrapolator = _extrapolator(task, ctx)
+    features = Features(
+        np.asarray(embeddings),
+        labels=np.asarray(ctx.dataset.train.targets) if "labels" in extrapolator.needs else None,
+        threads=ctx.compute.threads,
+        device=str(ctx.compute.device),
+    )
+    events: list[ev.Extrapolated] = []
+
+    def note(candidate: Candidate) -> None:
+        ctx.check()
+        events.append(
+            ev.Extrapolated(
+                task.seed, names[0], ctx.spec(task).extrapolate.name,
+                candidate.params, candidate.heldout, candidate.chosen,
+            )
+        )  # fmt: skip
+
+    with metered(ctx) as meter:
+        choice = choose(extrapolator, features, ids, measured, task.seed, note)
+        scores = choice.prediction.values.copy()
+        unscored = np.ones(len(scores), dtype=bool)
+        unscored[ids] = False
+        for column in range(len(names)):
+            scores[unscored, column] = match_distribution(
+                scores[unscored, column], measured[:, column]
+            )
+        scores[ids] = measured
+    predicted = choice.prediction.values
+    predicted[ids] = np.nan
+    predicted[choice.heldout.ids] = choice.heldout.predictions
+    with ctx.store.writing(missing[0].key) as out:
+        np.save(out.path / "predicted.npy", predicted)
+        np.save(out.path / "std.npy", choice.prediction.std)
+        np.save(out.path / "scores.npy", scores)
+        np.save(out.path / "fold.npy", choice.heldout.ids)
+        out.parts.update(missing[0].parts)
+        out.cost.update(meter.cost())
+        out.meta.update(
+            {
+                "scores": names, "chosen": choice.chosen, "heldout": choice.heldout.as_json(),
+                "candidates": [e.to_dict() for e in events],
+            }
+        )  # fmt: skip
+
+
+def announce(task: Task, ctx: Context) -> None:
+    """Say what every candidate reached; also after a reuse, so that the journal has it."""
+    for plain in ctx.seal(task.id).meta["candidates"]:
+        ctx.emit(ev.Extrapolated(**plain))
+
+
+def _wanted(task: Task, ctx: Context) -> list[str]:
+    """Names of the scores this spec extrapolates, the one that is pruned by first."""
+    spec = ctx.spec(task)
+    return [spec.score.name, *spec.score.also]
+
+
+def _extrapolator(task: Task, ctx: Context) -> Any:
+    spec = ctx.spec(task)
+    module: Any = registry.load("extrapolator", spec.extrapolate.name)
+    return module.make(module.Params(**spec.extrapolate.params))

@@ -1,0 +1,132 @@
+"""Train on the subset and score it: one training, all scores that were asked for.
+
+Seals ``net-<key>`` (weights, curve; recipe, subset, seed) and one ``score-<key>`` per score
+(``values.npy`` float32 ``[m]`` in the order of the sorted ids, raw direction). Observing never
+changes training, so a score asked for later repeats the training and seals only itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core import events as ev
+from core import registry
+from core.models.base import Net
+from core.plan import Task
+from core.spec import ScoreSpec
+from core.stages.base import Context, Entry, Ids, load, plain
+from core.stages.train_task import Training, save_net, weights_digest
+from core.store import Seal
+from core.training.recorder import Recorded, Recorder
+from core.units import digest
+
+ROLE = "scoring"
+
+
+def entries(task: Task, ctx: Context) -> list[Entry]:
+    """The net, then the scores in the order they were asked for."""
+    return scoring_entries(task, ctx, ctx.subset_ids(task), ROLE)
+
+
+def produce(task: Task, ctx: Context, missing: list[Entry]) -> None:
+    """Train, record, seal."""
+    produce_scoring(task, ctx, missing, ctx.subset_ids(task), ROLE)
+
+
+def scoring_entries(task: Task, ctx: Context, ids: Ids, role: str) -> list[Entry]:
+    """Entries of a scoring run on ``ids``; the reference is one on all ids."""
+    net = Entry("net", ctx.net_parts(task, role, ids, plain(ctx.spec(task).train)))
+    return [net, *(_score_entry(net.key, section) for section in task.scores)]
+
+
+def _score_entry(net_key: str, section: Mapping[str, Any]) -> Entry:
+    settings = {k: v for k, v in section.items() if k != "preset"}
+    version = registry.describe("score", section["name"]).version
+    return Entry("score", {"net": net_key, "score": version, "settings": settings})
+
+
+def score_seal(ctx: Context, task_id: str, name: str) -> Seal:
+    """The sealed values of one score of a finished scoring run or reference."""
+    net = next(k for k in ctx.keys[task_id] if k.startswith("net-"))
+    section = next(s for s in ctx.graph[task_id].scores if s["name"] == name)
+    return ctx.store.require(_score_entry(net, section).key)
+
+
+def oriented(name: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Values turned so that higher means keep."""
+    return values if direction(name) == "high" else -values
+
+
+def direction(name: str) -> str:
+    """Which end of a score is important: "high" or "low"."""
+    found: str = registry.describe("score", name).constants.get("DIRECTION", "high")
+    return found
+
+
+def produce_scoring(
+    task: Task, ctx: Context, missing: list[Entry], ids: Ids, role: str
+) -> None:
+    """Train on ``ids`` and seal the missing entries."""
+    spec, train = ctx.spec(task), ctx.dataset.train
+    steps = spec.train.epochs.steps(len(ids), spec.train.batch)
+    everything = [entry.key for entry in scoring_entries(task, ctx, ids, role)]
+    net_key = everything[0]
+    # A checkpoint holds the recorder's state, so it only fits a run that records the same scores.
+    name = f"{net_key}-{digest(everything)[:8]}"
+    training = Training(task, ctx, name, role, ids, spec.train, steps)
+    recorder = Recorder(ids, len(train), _recorded(task, ctx, len(ids)), ctx.compute.device)
+    net, trained, meter = training.run(recorder)
+    values = recorder.finalize()
+    cost, meta = training.cost(trained, meter), training.meta(trained)
+    by_key = {_score_entry(net_key, s).key: s for s in task.scores}
+    for entry in missing:
+        with ctx.store.writing(entry.key) as out:
+            out.parts.update(entry.parts)
+            out.cost.update(cost)
+            out.meta.update(meta)
+            if entry.stage == "net":
+                out.meta["weights_sha256"] = save_net(out.path, net, keep=True)
+                curve = json.dumps(trained.history)
+                (out.path / "curve.json").write_text(curve, encoding="utf-8")
+            else:
+                section = by_key[entry.key]
+                out.meta["name"] = section["name"]
+                np.save(out.path / "values.npy", values[section["name"]])
+                np.save(out.path / "ids.npy", ids)
+    training.forget()
+    if net_key not in [entry.key for entry in missing]:
+        _compare_weights(ctx, net_key, net)
+
+
+def _recorded(task: Task, ctx: Context, count: int) -> dict[str, Recorded]:
+    spec = ctx.spec(task)
+    epochs = spec.train.epochs.epochs(count, spec.train.batch)
+    classes = len(ctx.dataset.classes)
+    found = {}
+    for section in task.scores:
+        settings = ScoreSpec.model_validate(section)
+        module: Any = registry.load("score", settings.name)
+        made = module.make(count, classes, epochs, settings, ctx.compute.device)
+        found[settings.name] = Recorded(made, settings.record or "train_forward")
+    return found
+
+
+def _compare_weights(ctx: Context, key: str, net: Net) -> None:
+    """A training repeated for a later score should give the sealed weights again."""
+    state = {k: v.detach().cpu() for k, v in net.state_dict().items()}
+    if ctx.store.require(key).meta.get("weights_sha256") != weights_digest(state):
+        text = f"{key}: repeating the scoring run for another score gave other weights"
+        ctx.emit(ev.Message("warning", text))
+
+
+def subset_scores(ctx: Context, task: Task, name: str) -> NDArray[np.float32]:
+    """Measured values of a score on the subset, in the order of its ids."""
+    values: NDArray[np.float32] = load(
+        score_seal(ctx, ctx.need(task, "score"), name).path / "values.npy"
+    )
+    return values
