@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import nn
@@ -32,21 +32,20 @@ def build_net(model: ModelSpec, bank: Shape, seed: int, role: str) -> Net:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, role, "init"))
         net = construct(model, bank)
-    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+    net.to(memory_format=torch.channels_last)
     return net
 
 
 def construct(model: ModelSpec, bank: Shape) -> Net:
     """The net with weights from torch's current generator (on its current default device)."""
     module: Any = registry.load("model", model.name)
-    net = module.build(bank.input_shape, len(bank.classes), module.Params(**model.params))
+    net: Any = module.build(bank.input_shape, len(bank.classes), module.Params(**model.params))
     if not (isinstance(net, nn.Module) and isinstance(getattr(net, "head", None), nn.Linear)):
         raise UserError(
             f"model '{model.name}' gave {type(net).__name__}, which has no linear `head`",
             "derive it from core.models.base.Net",
         )
-    made: Net = net
-    return made
+    return cast(Net, net)  # whatever has features(x) and a head will do
 
 
 def draws_random(net: nn.Module) -> bool:

@@ -7,9 +7,8 @@ tensors and plain Python only and are read with ``weights_only=True``: a checkpo
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import json
+import io
 import os
 import shutil
 import time
@@ -19,7 +18,7 @@ from typing import Any
 
 import torch
 
-from core.errors import DiskFull, MachineError
+from core.files import disk_errors, fsync_folder, read_json, sha256, write_json
 
 KEEP = 2
 
@@ -58,11 +57,11 @@ class CheckpointFolder:
         """Write ``state`` (with an int ``"step"``). No space: DiskFull; the older ones stay."""
         data = self.path / f"step-{state['step']:012d}.pt"
         try:
-            manifest = json.dumps(_write_state(data, state))
-            _write_atomically(data.with_suffix(".json"), manifest.encode())
-        except (OSError, RuntimeError) as error:
+            with disk_errors(data):
+                write_json(data.with_suffix(".json"), _write_state(data, state))
+        except BaseException:
             self._remove_unfinished()
-            raise _explained(error, self.path) from error
+            raise
         for old in self._steps()[KEEP:]:
             self._remove(old)
         self._last = self._clock()
@@ -93,7 +92,7 @@ class CheckpointFolder:
         data.unlink(missing_ok=True)
 
     def _remove_unfinished(self) -> None:
-        for temp in self.path.glob("*.tmp"):
+        for temp in [*self.path.glob("*.tmp"), *self.path.glob(".*.tmp")]:
             temp.unlink(missing_ok=True)
         for data in self.path.glob("step-*.pt"):
             if not data.with_suffix(".json").exists():
@@ -101,58 +100,26 @@ class CheckpointFolder:
 
 
 def _write_state(data: Path, state: dict[str, Any]) -> dict[str, Any]:
+    """Put the data in place; the manifest to write after it is returned."""
+    # Through memory: torch's own file writer hides the operating system's error.
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    content = buffer.getbuffer()
     temp = data.with_suffix(".pt.tmp")
-    with open(temp, "wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    manifest = {"sha256": _sha256(temp), "bytes": temp.stat().st_size}
-    # A checkpoint of the same step may be there after a resume: its manifest must go first.
-    data.with_suffix(".json").unlink(missing_ok=True)
-    os.replace(temp, data)
-    _sync_folder(data.parent)
-    return manifest
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    temp = path.with_suffix(".json.tmp")
     with open(temp, "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    os.replace(temp, path)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    # A checkpoint of the same step may be there after a resume: its manifest must go first.
+    data.with_suffix(".json").unlink(missing_ok=True)
+    os.replace(temp, data)
+    fsync_folder(data.parent)
+    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
 def _verify(data: Path) -> None:
-    manifest = json.loads(data.with_suffix(".json").read_text(encoding="utf-8"))
-    if data.stat().st_size != manifest["bytes"] or _sha256(data) != manifest["sha256"]:
+    manifest = read_json(data.with_suffix(".json"))
+    if not isinstance(manifest, dict):
+        raise ValueError("its manifest cannot be read")
+    if data.stat().st_size != manifest.get("bytes") or sha256(data) != manifest.get("sha256"):
         raise ValueError("its checksum does not match")
-
-
-def _explained(error: Exception, folder: Path) -> Exception:
-    """torch.save hides the operating system's error in a RuntimeError; look at the disk itself."""
-    free = shutil.disk_usage(folder).free
-    number = getattr(error, "errno", None)
-    hidden = isinstance(error, RuntimeError) and (free < 1 << 20 or "write" in str(error).lower())
-    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or hidden:
-        return DiskFull(
-            f"no space for a checkpoint in {folder} ({free / 1e6:.0f} MB free)",
-            "make room and resume the run",
-        )
-    if isinstance(error, OSError):
-        return MachineError(f"cannot write a checkpoint in {folder}: {error.strerror}")
-    return error

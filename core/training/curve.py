@@ -6,6 +6,7 @@ grouped into batches. So an interrupted and resumed run has the curve of an undi
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +23,8 @@ class Curve:
     """Collects (series, step, epoch, value); values may be scalar tensors still on the device.
 
     ``emit(series, steps, epochs, values)`` gets every point once. ``history`` holds all points of
-    the run, those from before a resume included: it is sealed with the stage.
+    the run, those from before a resume included: it is sealed with the stage. A value that is not
+    finite is left out of both: a gap.
     """
 
     def __init__(
@@ -51,6 +53,8 @@ class Curve:
         pending, self._pending = self._pending, []
         batches: dict[str, tuple[list[int], list[float], list[float]]] = {}
         for (series, step, epoch, _), value in zip(pending, _numbers(pending), strict=True):
+            if not math.isfinite(value):
+                continue
             steps, epochs, values = batches.setdefault(series, ([], [], []))
             steps.append(step)
             epochs.append(epoch)

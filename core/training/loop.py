@@ -1,19 +1,42 @@
-"""The one hot loop: a net, a paradigm, a feed and a recipe in, a trained net and its ledger out."""
+"""The one hot loop: a net, a paradigm, a feed and a recipe in, a trained net and its ledger out.
+
+Nothing in a step waits for the device. A training that continues from any of its checkpoints ends
+bit-identical to an undisturbed one (same machine, versions and thread count): all random numbers
+come from (seed, role, stream, epoch or step), and every accumulator is part of the checkpoint.
+"""
 
 from __future__ import annotations
 
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from core.errors import Stopped, UserError
 from core.models.base import Net
+from core.models.build import draws_random
 from core.paradigms.base import Paradigm
+from core.rng import derive
+from core.spec import TrainSpec
+from core.training.augment import parse_augment
 from core.training.checkpoint import CheckpointFolder
 from core.training.control import Control, Trained
 from core.training.curve import Curve
-from core.training.devices import Compute
+from core.training.devices import Compute, is_out_of_memory, out_of_memory
+from core.training.epoch import TrainBatch, epoch_order, training_batches
 from core.training.feed import Feed
+from core.training.meter import Meter, Stopwatch
+from core.training.optimizer import make_optimizer
 from core.training.recorder import Recorder
-from core.training.recipe import Recipe
+from core.training.schedule import learning_rate
+from core.units import sample_passes
+
+PROGRESS_EVERY = 0.25
+"""Seconds between two progress reports."""
 
 
 def train(
@@ -21,15 +44,189 @@ def train(
     paradigm: Paradigm,
     feed: Feed,
     ids: NDArray[np.int64],
-    recipe: Recipe,
+    recipe: TrainSpec,
     *,
     seed: int,
     role: str,
+    compute: Compute,
     total_steps: int | None = None,
     test: Feed | None = None,
     recorder: Recorder | None = None,
     curve: Curve | None = None,
     checkpoints: CheckpointFolder | None = None,
     control: Control | None = None,
-    compute: Compute,
-) -> Trained: ...
+) -> Trained:
+    """Train ``net`` in place on the samples ``ids`` (int64 ``[m]``) of ``feed``.
+
+    ``total_steps``: None takes ``recipe.epochs``. ``test`` is evaluated as the recipe says and at
+    the last step. With ``checkpoints`` the training continues from the latest one. Raises Stopped
+    when ``control`` asks for it, Diverged within 50 steps of a loss that is not finite and always
+    before a checkpoint is written, OutOfMemory with a batch size to try.
+    """
+    if not len(ids):
+        raise UserError("there are no samples to train on")
+    total = total_steps or recipe.epochs.steps(len(ids), recipe.batch)
+    try:
+        run = _Training(
+            net, paradigm, feed, ids, recipe, seed, role, compute, total,
+            test, recorder, checkpoints, curve or Curve(), control or Control(),
+        )  # fmt: skip
+        run.resume()
+        while run.step < total:
+            run.train_epoch()
+        return run.result()
+    except (RuntimeError, MemoryError) as error:
+        if is_out_of_memory(error):
+            raise out_of_memory(compute.device, recipe.batch) from error
+        raise
+
+
+@dataclass
+class _Training:
+    """One training; ``step`` counts finished optimiser steps."""
+
+    net: Net
+    paradigm: Paradigm
+    feed: Feed
+    ids: NDArray[np.int64]
+    recipe: TrainSpec
+    seed: int
+    role: str
+    compute: Compute
+    total: int
+    test: Feed | None
+    recorder: Recorder | None
+    checkpoints: CheckpointFolder | None
+    curve: Curve
+    control: Control
+
+    def __post_init__(self) -> None:
+        count, batch, device = len(self.ids), self.recipe.batch, self.compute.device
+        self.net.to(device).train()
+        self.optimizer = make_optimizer(self.net, self.recipe.optimizer)
+        self.augment = parse_augment(self.recipe.augment, self.feed.input_shape, device)
+        self.reseeds = draws_random(self.net)
+        self.meter = Meter(self.curve, count, batch, self.total, device)
+        every = self.recipe.evaluate
+        self.evaluate_every = self.total if every == "end" else every.steps(count, batch)
+        self.step = 0
+        self.watch = Stopwatch(device)
+        self.metrics: dict[str, float] = {}
+        self.predictions: NDArray[np.int32] | None = None
+        self.last_report = -math.inf
+
+    def train_epoch(self) -> None:
+        """The rest of the current epoch, or up to the last step if that comes first."""
+        epoch, done = divmod(self.step, self.meter.per_epoch)
+        order = epoch_order(self.ids, len(self.feed), self.seed, self.role, epoch)
+        batches = training_batches(
+            self.feed, order, self.recipe.batch, self.augment,
+            seed=self.seed, role=self.role, epoch=epoch, start=done * self.recipe.batch,
+        )  # fmt: skip
+        for batch in batches:
+            if self.control.should_stop():
+                self.save()
+                raise Stopped(f"stopped at step {self.step} of {self.total}")
+            self.train_step(epoch, batch)
+            self.after_step(epoch)
+            if self.step == self.total:
+                break
+
+    def train_step(self, epoch: int, batch: TrainBatch) -> None:
+        """Forward, record, backward, update."""
+        peak = self.recipe.optimizer.lr
+        rate = learning_rate(self.recipe.schedule, peak, self.step, self.total)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        if self.reseeds:
+            torch.manual_seed(derive(self.seed, self.role, "init", 1 + self.step))
+        self.optimizer.zero_grad()
+        with self.compute.autocast():
+            out = self.paradigm.step(self.net, batch.x, batch.y)
+        if self.recorder is not None:
+            self.recorder.observe_step(epoch, self.net, self.feed, batch, out)
+        torch.autograd.backward(out.loss)
+        self.optimizer.step()
+        self.meter.add(out.loss.detach(), out.logits.detach(), batch.y)
+        self.step += 1
+
+    def after_step(self, epoch: int) -> None:
+        """Points, the end of the epoch, evaluation, report, checkpoint: in this order, so that a
+        checkpoint holds all that belongs to its step."""
+        last, whole = self.step == self.total, self.step % self.meter.per_epoch == 0
+        self.meter.after_step(self.step, self.net)
+        if whole and self.recorder is not None:
+            self.recorder.end_epoch(epoch, self.net, self.feed)
+        if self.test is not None and (last or self.step % self.evaluate_every == 0):
+            self.evaluate(self.test)
+        now = time.monotonic()
+        if last or now - self.last_report >= PROGRESS_EVERY:
+            self.last_report = now
+            self.control.progress(self.step, self.total)
+            self.curve.tick()
+        if not last and self.checkpoints is not None and self.checkpoints.due(in_epoch=not whole):
+            self.save()
+
+    def evaluate(self, test: Feed) -> None:
+        """Metrics on the test set, outside the training clock."""
+        self.watch.lap()
+        self.metrics, self.predictions = self.paradigm.evaluate(self.net, test)
+        for name, value in self.metrics.items():
+            self.meter.point(f"test/{name}", self.step, value)
+        self.watch.lap(evaluation=True)
+
+    def save(self) -> None:
+        """Write a checkpoint; everything up to its step is emitted and known to be sound before."""
+        if self.checkpoints is None:
+            return
+        self.meter.check_health(self.step, self.net)
+        self.curve.flush()
+        self.watch.lap()
+        self.checkpoints.save(
+            {
+                "step": self.step,
+                "threads": torch.get_num_threads(),
+                "net": self.net.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "sums": self.meter.sums,
+                "recorder": self.recorder.state_dict() if self.recorder else None,
+                "curve": self.curve.state_dict(),
+                "seconds": [self.watch.training, self.watch.evaluation],
+            }
+        )
+        self.control.checkpointed(self.step)
+
+    def resume(self) -> None:
+        """Continue from the latest checkpoint, if there is one."""
+        state: dict[str, Any] | None = self.checkpoints.latest() if self.checkpoints else None
+        if state is None:
+            return
+        if state["threads"] != torch.get_num_threads():
+            # Another count sums in another order: the result would differ in the last bits.
+            self.control.warn(f"continuing with {state['threads']} threads, as it was begun")
+            torch.set_num_threads(state["threads"])
+        self.step = state["step"]
+        self.net.load_state_dict(state["net"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.meter.sums.copy_(state["sums"])
+        if self.recorder is not None:
+            self.recorder.load_state_dict(state["recorder"])
+        self.curve.load_state_dict(state["curve"])
+        self.watch.training, self.watch.evaluation = state["seconds"]
+        self.control.resumed(self.step)
+
+    def result(self) -> Trained:
+        """The ledger of the finished training."""
+        self.watch.lap()
+        self.curve.flush()
+        return Trained(
+            steps=self.step,
+            epochs=self.step / self.meter.per_epoch,
+            train_passes=sample_passes(self.step, len(self.ids), self.recipe.batch),
+            extra_passes=self.recorder.extra_passes if self.recorder else 0,
+            seconds=self.watch.training,
+            evaluation_seconds=self.watch.evaluation,
+            metrics=self.metrics,
+            predictions=self.predictions,
+            history=self.curve.history,
+        )

@@ -1,0 +1,118 @@
+"""The recorder: shows a training run to the scores that were asked for.
+
+What is shown is part of a score's preset: ``train_forward``, the logits of the training forward
+itself (augmented input, weights before the step); ``extra_forward``, a second forward inside the
+step on the un-augmented input in evaluation mode; ``eval_pass``, one pass in evaluation mode over
+the scored samples at each epoch's end. The last two cost passes, which are counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from core.models.base import Net
+from core.paradigms.base import StepOutput
+from core.scores.base import Batch, TrainedScore
+from core.training.epoch import TrainBatch
+from core.training.evaluate import evaluation_mode, outputs
+from core.training.feed import Feed
+
+MODES = ("train_forward", "extra_forward", "eval_pass")
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A score and what it is shown (one of MODES)."""
+
+    score: TrainedScore
+    record: str
+
+
+class Recorder:
+    """Records ``ids`` (int64 ``[m]``, unique) out of ``n_total`` samples for all ``scores``.
+
+    The scored samples must be the trained ones. ``extra_passes`` counts the samples shown only to
+    be recorded.
+    """
+
+    def __init__(
+        self,
+        ids: NDArray[np.int64],
+        n_total: int,
+        scores: Mapping[str, Recorded],
+        device: torch.device,
+    ) -> None:
+        self.ids = ids
+        self.extra_passes = 0
+        self._scores = dict(scores)
+        self._by_mode = {
+            mode: [r.score for r in self._scores.values() if r.record == mode] for mode in MODES
+        }
+        unknown = {r.record for r in self._scores.values()} - set(MODES)
+        if unknown:
+            raise ValueError(f"unknown record modes {sorted(unknown)}")
+        positions = np.full(n_total, -1, dtype=np.int32)
+        positions[ids] = np.arange(len(ids), dtype=np.int32)
+        self._positions = torch.from_numpy(positions).to(device)
+
+    def observe_step(
+        self, epoch: int, net: Net, feed: Feed, batch: TrainBatch, out: StepOutput
+    ) -> None:
+        """Called in every training step between forward and update."""
+        shown = self._by_mode["train_forward"]
+        extra = self._by_mode["extra_forward"]
+        if not shown and not extra:
+            return
+        positions = self._positions.index_select(0, batch.ids).long()
+        if shown:
+            features = None if out.features is None else out.features.detach()
+            seen = Batch(positions, out.logits.detach(), batch.y, features)
+            for score in shown:
+                score.observe(epoch, seen)
+        if extra:
+            with evaluation_mode(net), feed.compute.autocast():
+                features = net.features(feed.normalise(batch.raw))
+                seen = Batch(positions, net.head(features), batch.y, features)
+            for score in extra:
+                score.observe(epoch, seen)
+            self.extra_passes += len(batch.y)
+
+    def end_epoch(self, epoch: int, net: Net, feed: Feed) -> None:
+        """Called after the last step of every whole epoch."""
+        passes = self._by_mode["eval_pass"]
+        if passes:
+            done = 0
+            for features, logits in outputs(net, feed, self.ids):
+                stop = done + len(logits)
+                positions = torch.arange(done, stop, device=logits.device)
+                ids = torch.from_numpy(self.ids[done:stop]).to(logits.device)
+                seen = Batch(positions, logits, feed.targets.index_select(0, ids), features)
+                for score in passes:
+                    score.observe(epoch, seen)
+                done = stop
+            self.extra_passes += done
+        for recorded in self._scores.values():
+            recorded.score.end_epoch(epoch)
+
+    def finalize(self) -> dict[str, NDArray[np.float32]]:
+        """Every score's values, float32 ``[m]`` in the order of ``ids``."""
+        return {name: r.score.finalize().float().cpu().numpy() for name, r in self._scores.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """State of all scores, for a checkpoint."""
+        return {
+            "extra_passes": self.extra_passes,
+            "scores": {name: r.score.state_dict() for name, r in self._scores.items()},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what :meth:`state_dict` gave."""
+        self.extra_passes = state["extra_passes"]
+        for name, recorded in self._scores.items():
+            recorded.score.load_state_dict(state["scores"][name])
