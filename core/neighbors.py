@@ -1,0 +1,193 @@
+"""Exact nearest neighbours, shared by everything that looks for similar samples.
+
+faiss on the CPU, chunked torch on a GPU. Queries are taken from the embedding matrix in blocks, so
+that beside the embeddings only the base (usually the scored subset) and one block are held.
+Distances are Euclidean; ``metric="cosine"`` means Euclidean between rows of length one, which ranks
+like the cosine. Results depend on the inputs and the thread count only, ties go to the lowest
+index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import RunFailure, UserError
+
+Floats = NDArray[np.float32]
+Ids = NDArray[np.int64]
+Metric = Literal["cosine", "euclidean"]
+
+BLOCK = 4096  # queries at a time: what faiss itself hands to one matrix product
+_DEVICE_CELLS = 2**27  # distances held at once on a GPU: 512 MiB of float32
+
+
+class Neighbors(NamedTuple):
+    """``distances`` float32 ``[q, k]``, ascending; ``indices`` int64 ``[q, k]`` into the base."""
+
+    distances: Floats
+    indices: Ids
+
+
+def normalise(embeddings: Floats) -> Floats:
+    """Rows scaled to Euclidean length one: ``[n, d]`` -> new float32 ``[n, d]``.
+
+    Zero rows stay zero. Rows are first divided by their largest entry, so that neither huge nor
+    tiny norms overflow or vanish when squared.
+    """
+    rows = np.array(embeddings, dtype=np.float32, ndmin=2)
+    peak = np.maximum(rows.max(axis=1, initial=0), -rows.min(axis=1, initial=0))
+    rows /= np.where(peak > 0, peak, 1)[:, None]
+    length = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    rows /= np.where(length > 0, length, 1)[:, None]
+    return rows
+
+
+class Index:
+    """Exact search over ``base`` float32 ``[n, d]``; built once, asked as often as needed.
+
+    ``threads`` None leaves the library's own choice. Not finite rows: :class:`RunFailure`.
+    """
+
+    def __init__(self, base: Floats, *, threads: int | None = None, device: str = "cpu") -> None:
+        base = np.ascontiguousarray(base, dtype=np.float32)
+        _refuse_non_finite(base)
+        self.size = len(base)
+        on_cpu = device == "cpu"
+        self._nearest = _faiss_search(base, threads) if on_cpu else _torch_search(base, device)
+
+    def search(self, queries: Floats, k: int, exclude: Ids | None = None) -> Neighbors:
+        """The ``k`` nearest base rows of each query ``[q, d]``.
+
+        ``exclude`` int64 ``[q]``: one base row per query that must not be returned (-1: none), for
+        samples that are themselves in the base. More neighbours than rows: :class:`UserError`.
+        """
+        available = self.size - (exclude is not None)
+        if not 1 <= k <= available:
+            raise UserError(
+                f"{k} nearest neighbours were asked for among {available} samples",
+                f"give extrapolate.k a value from 1 to {available}",
+            )
+        queries = np.ascontiguousarray(queries, dtype=np.float32)
+        _refuse_non_finite(queries)
+        squared, indices = self._nearest(queries, k + (exclude is not None))
+        order = np.lexsort((indices, squared), axis=1)
+        if exclude is not None:
+            own = np.take_along_axis(indices, order, axis=1) == exclude[:, None]
+            # a stable sort of "is the sample itself" moves that entry last; without one, the
+            # farthest of the k + 1 is last already
+            order = np.take_along_axis(order, np.argsort(own, axis=1, kind="stable"), axis=1)
+            order = order[:, :k]
+        squared = np.take_along_axis(squared, order, axis=1)
+        return Neighbors(np.sqrt(squared), np.take_along_axis(indices, order, axis=1))
+
+
+def search(
+    base: Floats,
+    queries: Floats,
+    k: int,
+    *,
+    threads: int | None = None,
+    device: str = "cpu",
+    exclude: Ids | None = None,
+) -> Neighbors:
+    """One search over ``base`` ``[n, d]`` for ``queries`` ``[q, d]``: see :class:`Index`."""
+    return Index(base, threads=threads, device=device).search(queries, k, exclude)
+
+
+def search_rows(
+    embeddings: Floats,
+    base: Ids,
+    queries: Ids,
+    k: int,
+    *,
+    metric: Metric = "cosine",
+    threads: int | None = None,
+    device: str = "cpu",
+) -> Iterator[tuple[slice, Neighbors]]:
+    """Neighbours among the rows ``base`` of the rows ``queries`` of ``embeddings`` ``[N, d]``.
+
+    Yields ``(part, neighbors)`` where ``part`` slices ``queries``; ``neighbors.indices`` are
+    positions in ``base``. A query that is itself in ``base`` never finds itself.
+    """
+    project = normalise if metric == "cosine" else _shift(embeddings[base])
+    index = Index(project(embeddings[base]), threads=threads, device=device)
+    position = np.full(len(embeddings), -1, dtype=np.int64)
+    position[base] = np.arange(len(base))
+    own = position[queries]
+    exclude = own if bool((own >= 0).any()) else None
+    for start in range(0, len(queries), BLOCK):
+        part = slice(start, min(start + BLOCK, len(queries)))
+        block = project(embeddings[queries[part]])
+        yield part, index.search(block, k, None if exclude is None else exclude[part])
+
+
+def _shift(base: Floats) -> Callable[[Floats], Floats]:
+    """Moves the origin to the base's mean.
+
+    Distances stay, but squared distances computed by a matrix product no longer lose their digits
+    to an offset that all embeddings share.
+    """
+    centre = base.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return lambda rows: rows - centre
+
+
+def _refuse_non_finite(rows: Floats) -> None:
+    bad = len(rows) - int(np.isfinite(rows).all(axis=1).sum())
+    if bad:
+        raise RunFailure(
+            f"{bad} of {len(rows)} embeddings hold NaN or infinite values",
+            "the net behind them has diverged: lower the learning rate",
+        )
+
+
+Search = Callable[[Floats, int], tuple[Floats, Ids]]
+
+
+def _faiss_search(base: Floats, threads: int | None) -> Search:
+    import faiss
+
+    index = faiss.IndexFlatL2(base.shape[1])
+    index.add(base)
+
+    @contextmanager
+    def limited() -> Iterator[None]:
+        before = faiss.omp_get_max_threads()
+        faiss.omp_set_num_threads(threads or before)
+        try:
+            yield
+        finally:
+            faiss.omp_set_num_threads(before)
+
+    def nearest(queries: Floats, k: int) -> tuple[Floats, Ids]:
+        with limited():
+            squared, indices = index.search(queries, k)
+        return squared, indices
+
+    return nearest
+
+
+def _torch_search(base: Floats, device: str) -> Search:
+    import torch
+
+    rows = torch.from_numpy(base).to(device)
+    norms = rows.square().sum(1)
+    step = max(1, min(BLOCK, _DEVICE_CELLS // max(len(base), 1)))
+
+    def nearest(queries: Floats, k: int) -> tuple[Floats, Ids]:
+        found = []
+        for start in range(0, len(queries), step):
+            block = torch.from_numpy(queries[start : start + step]).to(device)
+            squared = torch.addmm(norms, block, rows.T, alpha=-2)
+            squared += block.square().sum(1, keepdim=True)
+            found.append(squared.clamp_min_(0).topk(k, largest=False))
+        if not found:
+            return np.empty((0, k), np.float32), np.empty((0, k), np.int64)
+        squared_all = torch.cat([near.values for near in found])
+        return squared_all.cpu().numpy(), torch.cat([near.indices for near in found]).cpu().numpy()
+
+    return nearest
