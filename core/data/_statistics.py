@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.data._files import blocks
+from core.data._npy import blocks
 
 Floats = npt.NDArray[np.float64]
 

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.data import _files as files
+from core.data import _npy as npy
 from core.errors import MachineError
+from core.files import fsync_folder, read_json, write_json
 
 FORMAT = 1
 """Raised whenever the same source would be written as other bytes; part of the cache key."""
@@ -114,42 +115,42 @@ def write_bank(
     ids = np.arange(len(samples.inputs), dtype=np.int64) if ids is None else ids
     inputs, targets = samples.inputs, np.asarray(samples.targets[ids], dtype=np.int64)
     shape = (len(ids), *inputs.shape[1:])
-    sha = files.array_hash(inputs.dtype, shape)
+    sha = npy.array_hash(inputs.dtype, shape)
 
     def hashed() -> Iterator[npt.NDArray[Any]]:
-        for rows in files.blocks(inputs, ids):
+        for rows in npy.blocks(inputs, ids):
             sha.update(rows.data)
             yield rows
             if advance is not None:
                 advance(len(rows))
 
-    files.write_array(folder / "inputs.npy", inputs.dtype, shape, hashed())
-    files.write_whole(folder / "targets.npy", targets)
-    files.write_whole(folder / "statistics.npy", np.stack(statistics))
+    npy.write_array(folder / "inputs.npy", inputs.dtype, shape, hashed())
+    npy.write_whole(folder / "targets.npy", targets)
+    npy.write_whole(folder / "statistics.npy", np.stack(statistics))
     columns = [c for c in ("path", "source", "truth") if getattr(samples, c) is not None]
     if samples.path is not None:
-        files.write_texts(folder / "path.npy", [samples.path[int(i)] for i in ids])
+        npy.write_texts(folder / "path.npy", [samples.path[int(i)] for i in ids])
     for column in set(columns) - {"path"}:
-        files.write_whole(folder / f"{column}.npy", np.asarray(getattr(samples, column))[ids])
+        npy.write_whole(folder / f"{column}.npy", np.asarray(getattr(samples, column))[ids])
     about = {
         "format": FORMAT,
         "fingerprint": sha.hexdigest(),
-        "targets": files.digest(targets),
+        "targets": npy.digest(targets),
         "classes": list(classes),
         "columns": columns,
     }
-    files.write_json(folder / "bank.json", about)
-    files.sync_folder(folder)
+    write_json(folder / "bank.json", about)
+    fsync_folder(folder)
     return _open_bank(folder)
 
 
 def seal_dataset(folder: Path, name: str) -> Dataset:
     """Write ``dataset.json`` over the banks already in ``folder``, and open the whole."""
     parts = [part for part in _PARTS if (folder / part / "bank.json").is_file()]
-    prints = [files.read_json(folder / part / "bank.json")["fingerprint"] for part in parts]
+    prints = [_about(folder / part / "bank.json")["fingerprint"] for part in parts]
     about = {"format": FORMAT, "name": name, "parts": parts, "fingerprint": _joined(prints)}
-    files.write_json(folder / "dataset.json", about)
-    files.sync_folder(folder)
+    write_json(folder / "dataset.json", about)
+    fsync_folder(folder)
     return open_dataset(folder)
 
 
@@ -160,7 +161,7 @@ def open_dataset(folder: Path) -> Dataset:
     (:func:`verify_inputs`). MachineError when the folder holds no whole dataset.
     """
     try:
-        about = files.read_json(folder / "dataset.json")
+        about = _about(folder / "dataset.json")
         if about["format"] != FORMAT:
             raise ValueError(f"its format is {about['format']}, this program reads {FORMAT}")
         banks = {part: _open_bank(folder / part) for part in _PARTS if part in about["parts"]}
@@ -181,7 +182,7 @@ def open_dataset(folder: Path) -> Dataset:
 def verify_inputs(dataset: Dataset) -> None:
     """Read all inputs and compare with the fingerprints. MachineError when a byte differs."""
     for part, bank in dataset.parts().items():
-        if files.digest(bank.inputs) != bank.fingerprint:
+        if npy.digest(bank.inputs) != bank.fingerprint:
             raise _damaged(dataset.folder, f"{part}/inputs.npy has changed")
 
 
@@ -194,20 +195,20 @@ def targets_digest(bank: SampleBank, ids: npt.ArrayLike | None = None) -> str:
     rows = np.arange(len(bank), dtype=np.int64) if ids is None else np.asarray(ids, dtype=np.int64)
     if rows.size and (rows.min() < 0 or rows.max() >= len(bank)):
         raise IndexError(f"ids must lie in 0..{len(bank) - 1}")
-    return files.digest(bank.targets[rows])
+    return npy.digest(bank.targets[rows])
 
 
 def _open_bank(folder: Path) -> SampleBank:
-    about = files.read_json(folder / "bank.json")
+    about = _about(folder / "bank.json")
     inputs = np.load(folder / "inputs.npy", mmap_mode="r", allow_pickle=False)
-    targets = files.load(folder / "targets.npy")
-    mean, std = files.load(folder / "statistics.npy").tolist()
-    if files.digest(targets) != about["targets"] or len(targets) != len(inputs):
+    targets = npy.load(folder / "targets.npy")
+    mean, std = npy.load(folder / "statistics.npy").tolist()
+    if npy.digest(targets) != about["targets"] or len(targets) != len(inputs):
         raise ValueError(f"{folder.name}/targets.npy has changed")
     columns: dict[str, Any] = {}
     for column in about["columns"]:
         file = folder / f"{column}.npy"
-        columns[column] = files.read_texts(file) if column == "path" else files.load(file)
+        columns[column] = npy.read_texts(file) if column == "path" else npy.load(file)
         if len(columns[column]) != len(inputs):
             raise ValueError(f"{folder.name}/{column} has another length")
     return SampleBank(
@@ -219,6 +220,13 @@ def _open_bank(folder: Path) -> SampleBank:
         fingerprint=about["fingerprint"],
         **columns,
     )
+
+
+def _about(file: Path) -> dict[str, Any]:
+    value = read_json(file)
+    if not isinstance(value, dict):
+        raise ValueError(f"{file.name} is missing or unreadable")
+    return value
 
 
 def _joined(fingerprints: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from core.data._files import blocks
+from core.data._npy import blocks
 from core.data.bank import Samples
 from core.errors import UserError
 

@@ -8,30 +8,38 @@ finished folder appears by one rename, so a killed run leaves nothing that looks
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 from core import registry
-from core.data._files import sync_folder
 from core.data.bank import FORMAT, Dataset, open_dataset, verify_inputs
 from core.data.base import DataSpec, Progress, Source
 from core.errors import DiskFull, MachineError
+from core.files import fsync_folder
+from core.locks import locked
 from core.units import digest
 
 VERIFY_BYTES = 256 << 20
 """Inputs up to this size are read and compared with their fingerprint whenever they are opened, a
 fraction of a second; of larger ones only sizes, shapes and labels are looked at."""
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def prepare_dataset(data: DataSpec, cache_root: Path, progress: Progress | None = None) -> Dataset:
+def prepare_dataset(
+    data: DataSpec,
+    cache_root: Path,
+    progress: Progress | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> Dataset:
     """The prepared dataset, made now if need be. A second process waits for the first.
+
+    ``progress`` is told (samples written, in all); ``check`` is called often while waiting. Either
+    may raise to give up.
 
     UserError for missing or wrong data, DiskFull and MachineError for the machine; either way
     nothing half-written stays behind. A damaged cache entry is made again.
@@ -39,7 +47,8 @@ def prepare_dataset(data: DataSpec, cache_root: Path, progress: Progress | None 
     folder = prepared_folder(data, cache_root)
     if found := _opened(folder):
         return found
-    with _machine_errors(cache_root), _locked(folder):
+    lock = folder.with_name(f".{folder.name}.lock")
+    with _machine_errors(cache_root), locked(lock, check=check):
         if found := _opened(folder):  # another process was faster
             return found
         _build(data, folder, progress)
@@ -79,7 +88,8 @@ def prepared_folder(data: DataSpec, cache_root: Path) -> Path:
             "format": FORMAT,
             "plugin": registry.describe("dataset", data.name).version,
             "options": [data.size, data.n, data.seed, data.test_fraction, data.validation],
-            "params": dict(data.params),
+            # Filled in: a default written out is no other dataset.
+            "params": registry.validate_params("dataset", data.name, data.params),
             "files": identity,
         }
     )
@@ -128,21 +138,12 @@ def _build(data: DataSpec, folder: Path, progress: Progress | None) -> None:
         _source(data).prepare(_root(data), data, partial, progress)
         shutil.rmtree(partial / "work", ignore_errors=True)
         open_dataset(partial)  # a plug-in that wrote no whole dataset must not be sealed
-        sync_folder(partial)
+        fsync_folder(partial)
         shutil.rmtree(folder, ignore_errors=True)
         partial.rename(folder)
-        sync_folder(folder.parent)
+        fsync_folder(folder.parent)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """One process at a time per dataset; the kernel frees the lock of a killed one."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_name(f".{folder.name}.lock").open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from core import registry
-from core.data._files import digest
+from core.data._npy import digest
 from core.data.bank import Dataset, SampleBank, targets_digest
 from core.data.prepare import disk_bytes, prepare_dataset, prepared_info
 from core.errors import UserError

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.data import _files as files
+from core.data import _npy
 from core.data._statistics import statistics
 from core.data.bank import (
     Dataset,
@@ -45,7 +45,7 @@ def test_round_trip(tmp_path: Path) -> None:
 def test_rows_are_written_in_the_order_of_their_ids(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "_BLOCK_BYTES", 4 * 60)  # several blocks of four rows
+    monkeypatch.setattr(_npy, "_BLOCK_BYTES", 4 * 60)  # several blocks of four rows
     ids, seen = np.array([9, 2, 28, 0, 17, 5]), []
     one = (np.zeros(3), np.ones(3))
     bank = write_bank(tmp_path / "b", Samples(IMAGES, LABELS), "abc", one, ids, seen.append)
@@ -96,14 +96,14 @@ def test_image_statistics_against_floats(monkeypatch: pytest.MonkeyPatch) -> Non
     scaled = IMAGES[ids].astype(np.float64) / 255
     np.testing.assert_allclose(mean, scaled.mean(axis=(0, 1, 2)), rtol=1e-13)
     np.testing.assert_allclose(std, scaled.std(axis=(0, 1, 2)), rtol=1e-12)
-    monkeypatch.setattr(files, "_BLOCK_BYTES", 100)
+    monkeypatch.setattr(_npy, "_BLOCK_BYTES", 100)
     assert np.array_equal(statistics(IMAGES, ids), [mean, std])
 
 
 def test_vector_statistics_survive_a_large_mean(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = np.random.default_rng(1).normal(1000, 0.5, (200, 3)).astype(np.float32)
     rows[:, 1] = 0.1
-    monkeypatch.setattr(files, "_BLOCK_BYTES", 120)
+    monkeypatch.setattr(_npy, "_BLOCK_BYTES", 120)
     mean, std = statistics(rows, np.arange(200))
     np.testing.assert_allclose(mean, rows.astype(np.float64).mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(std[[0, 2]], rows[:, [0, 2]].astype(np.float64).std(axis=0))

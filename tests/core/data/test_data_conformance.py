@@ -10,6 +10,7 @@ import pytest
 from cifar_files import publish, write_cifar
 
 from core import registry
+from core.data import arrays
 from core.testing.data import DatasetConformance
 
 
@@ -43,33 +44,37 @@ def test_the_three_of_them_are_found() -> None:
     assert not helpers & set(registry.names("dataset"))
 
 
-class TestKitCatches(DatasetConformance):
-    """A plug-in that breaks promises fails the kit: the kit itself can fail."""
-
+class _Arrays(DatasetConformance):
     name = "arrays"
 
     def options(self, folder: Path) -> dict[str, Any]:
         return _arrays(folder)
 
-    def test_writing_anew(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        from core.data import arrays
 
-        honest = arrays.disk_bytes
-        monkeypatch.setattr(arrays, "disk_bytes", lambda root, data: 0)
-        with pytest.raises(AssertionError, match="estimate"):
-            self.test_estimates_its_size(tmp_path)
-        monkeypatch.setattr(arrays, "disk_bytes", honest)
+def test_kit_catches_an_empty_estimate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arrays, "disk_bytes", lambda root, data: 0)
+    with pytest.raises(AssertionError, match="estimate"):
+        _Arrays().test_estimates_its_size(tmp_path)
 
-    def test_unstable_source(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        from core.data import arrays
 
-        read, calls = arrays._read, [0]
+def test_kit_catches_a_drifting_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, calls = arrays._read, [0]
 
-        def drifting(file: Path, need_test: bool) -> dict[str, Any]:
-            calls[0] += 1
-            found = read(file, need_test)
-            return {**found, "x_train": found["x_train"] + np.uint8(calls[0])}
+    def drifting(file: Path, need_test: bool) -> dict[str, Any]:
+        calls[0] += 1
+        found = read(file, need_test)
+        return {**found, "x_train": found["x_train"] + np.uint8(calls[0])}
 
-        monkeypatch.setattr(arrays, "_read", drifting)
-        with pytest.raises(AssertionError, match="same source"):
-            self.test_depends_only_on_its_source(tmp_path)
+    monkeypatch.setattr(arrays, "_read", drifting)
+    with pytest.raises(AssertionError, match="same source"):
+        _Arrays().test_depends_only_on_its_source(tmp_path)
+
+
+def test_kit_catches_a_missing_root_that_is_ignored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "real").mkdir()
+    real = _arrays(tmp_path / "real")["root"]
+    monkeypatch.setattr(arrays, "files", lambda root, data: [real])
+    with pytest.raises(AssertionError, match="goes unnoticed"):
+        _Arrays().test_missing_root_is_one_line(tmp_path)

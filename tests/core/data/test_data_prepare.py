@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.data import _files, arrays, prepare
+from core import locks
+from core.data import _npy, arrays, prepare
 from core.data.locations import default_cache_root
 from core.data.prepare import prepare_dataset, prepared_folder, prepared_info
-from core.errors import DiskFull, MachineError, UserError
+from core.errors import DiskFull, MachineError, Stopped, UserError
+from core.spec import DataSpec
 from core.testing.data import PlainDataSpec
 
 X = np.random.default_rng(0).integers(0, 256, (20, 5, 5, 1), dtype=np.uint8)
@@ -173,6 +175,16 @@ def test_two_at_once_prepare_once(
     assert builds == [1] and len({result.folder for result in results}) == 1 == len(results) - 1
 
 
+def test_waiting_can_be_given_up(spec: PlainDataSpec, cache: Path) -> None:
+    def stop() -> None:
+        raise Stopped("asked to stop")
+
+    lock = cache / f".{prepared_folder(spec, cache).name}.lock"
+    with locks.locked(lock), pytest.raises(Stopped):
+        prepare_dataset(spec, cache, check=stop)
+    assert prepare_dataset(spec, cache, check=stop) is not None  # no waiting, nothing to give up
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("bug"), UserError("no")])
 def test_failure_leaves_nothing(
     spec: PlainDataSpec, cache: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
@@ -212,7 +224,7 @@ def test_work_folder_is_not_kept(
 def test_progress_counts_every_sample_once(
     spec: PlainDataSpec, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_files, "_BLOCK_BYTES", 25 * 6)
+    monkeypatch.setattr(_npy, "_BLOCK_BYTES", 25 * 6)
     seen: list[tuple[int, int]] = []
     prepare_dataset(spec, cache, lambda done, total: seen.append((done, total)))
     assert [done for done, _ in seen] == [6, 12, 18, 20, 26, 32, 38, 40]
@@ -246,7 +258,7 @@ def test_refused_write_is_one_line(
     def refuse(*_: Any) -> None:
         raise OSError(code, os.strerror(code), "/there")
 
-    monkeypatch.setattr(_files.os, "fsync", refuse)
+    monkeypatch.setattr(os, "fsync", refuse)
     with pytest.raises(kind, match=message) as caught:
         prepare_dataset(spec, cache)
     assert caught.value.todo and _folders(cache) == []
@@ -264,7 +276,7 @@ def test_prepared_data_opens_without_write_access(
     folder = prepare_dataset(spec, cache).folder
     for lock in cache.glob(".*.lock"):
         lock.unlink()
-    monkeypatch.setattr(prepare.fcntl, "flock", None)
+    monkeypatch.setattr(locks.fcntl, "flock", None)
     monkeypatch.setattr(shutil, "rmtree", None)
     assert prepare_dataset(spec, cache).folder == folder
 
@@ -281,3 +293,10 @@ def test_where_data_lies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
 def test_unknown_name_gets_the_nearest(cache: Path) -> None:
     with pytest.raises(UserError, match="'digits'"):
         prepare_dataset(PlainDataSpec("digit"), cache)
+
+
+def test_a_specs_data_section_will_do(cache: Path, spec: PlainDataSpec) -> None:
+    section = DataSpec.model_validate({"name": "arrays", "root": str(spec.root), "layout": "nhwc"})
+    plain = replace(spec, params={"layout": "nhwc", "unlabelled": False})
+    assert prepared_folder(section, cache) == prepared_folder(plain, cache)
+    assert len(prepare_dataset(section, cache).train) == 20

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -110,28 +109,3 @@ def read_texts(file: Path) -> Texts:
     if len(blob) != offsets[-1]:
         raise ValueError(f"{file.name} has another length")
     return Texts(blob, offsets)
-
-
-def write_json(file: Path, value: dict[str, Any]) -> None:
-    """A JSON object, written to a file that must not exist."""
-    with file.open("x", encoding="utf-8") as handle:
-        json.dump(value, handle, indent=1)
-        handle.flush()
-        os.fsync(handle.fileno())
-
-
-def read_json(file: Path) -> dict[str, Any]:
-    """A JSON object. ValueError when it is anything else."""
-    value = json.loads(file.read_text(encoding="utf-8"))
-    if not isinstance(value, dict):
-        raise ValueError(f"{file.name} is not an object")
-    return value
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the folder's entries survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
