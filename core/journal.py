@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,23 +37,22 @@ class Journal:
         self.path = path
         _drop_torn_line(path)
         self.seq = max((r.seq for r in read(path)), default=-1) + 1
+        self._lock = threading.Lock()  # the heartbeat thread writes device readings
         self._file = open(path, "ab", buffering=0)  # noqa: SIM115  # closed by close()
 
     def append(self, event: Event, *, durable: bool = False) -> None:
         """Write one event in one system call; ``durable`` waits until it is on the disk."""
-        line = {"v": VERSION, "seq": self.seq, "ts": round(time.time(), 3), "type": event.type}
-        data = json.dumps({**line, **event.to_dict()}, separators=(",", ":")) + "\n"
-        try:
-            self._file.write(data.encode())
-            if durable:
-                os.fsync(self._file.fileno())
-        except OSError as error:
-            raise DiskFull(f"cannot write {self.path}: {error.strerror}", "free some space, then resume") from error
-        self.seq += 1
-
-    def sync(self) -> None:
-        """Wait until everything written is on the disk."""
-        os.fsync(self._file.fileno())
+        with self._lock:
+            line = {"v": VERSION, "seq": self.seq, "ts": round(time.time(), 3), "type": event.type}
+            data = json.dumps({**line, **event.to_dict()}, separators=(",", ":")) + "\n"
+            try:
+                self._file.write(data.encode())
+                if durable:
+                    os.fsync(self._file.fileno())
+            except OSError as error:
+                what = f"cannot write {self.path}: {error.strerror}"
+                raise DiskFull(what, "free some space, then resume") from error
+            self.seq += 1
 
     def close(self) -> None:
         """Close the file; the journal stays readable."""

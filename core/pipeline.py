@@ -48,15 +48,16 @@ def run_task(task: Task, ctx: Context, *, fresh: bool = False) -> bool:
     """Reuse or run one task; whether it was reused."""
     stage = STAGES[task.stage]
     wanted: list[Entry] = stage.entries(task, ctx)
-    missing = wanted if fresh else _missing(task, wanted, ctx)
+    missing = _missing(task, wanted, ctx, fresh)
     reused = not missing
     if missing:
         with ctx.store.lock(wanted[0].key, lambda holder: _say_waiting(task, ctx, holder), ctx.check):
-            missing = wanted if fresh else _missing(task, wanted, ctx)  # another may have made it
+            missing = _missing(task, wanted, ctx, fresh)  # another may have made it
             reused = not missing
             if missing:
                 ctx.emit(ev.TaskStarted(task.id, task.stage, task.seed, _trial_id(task)))
                 stage.produce(task, ctx, missing)
+                ctx.made.update(entry.key for entry in missing)
     ctx.keys[task.id] = [entry.key for entry in wanted]
     seal = ctx.store.require(wanted[0].key)
     if reused and task.id not in ctx.started_before:
@@ -69,7 +70,9 @@ def run_task(task: Task, ctx: Context, *, fresh: bool = False) -> bool:
     return reused
 
 
-def _missing(task: Task, wanted: list[Entry], ctx: Context) -> list[Entry]:
+def _missing(task: Task, wanted: list[Entry], ctx: Context, fresh: bool) -> list[Entry]:
+    if fresh:
+        return [entry for entry in wanted if entry.key not in ctx.made]
     acceptable = getattr(STAGES[task.stage], "acceptable", _always)
     found = []
     for entry in wanted:

@@ -66,6 +66,8 @@ class Context:
     stop_requested: Callable[[], bool]
     keys: dict[str, list[str]] = field(default_factory=dict)
     """Store keys of the finished tasks, by task id."""
+    made: set[str] = field(default_factory=set)
+    """Keys this process has computed."""
     started_before: frozenset[str] = frozenset()
     """Tasks this run's journal already shows as started."""
     _feeds: dict[str, Feed] = field(default_factory=dict)

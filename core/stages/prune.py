@@ -85,12 +85,12 @@ def table(task: Task, ctx: Context) -> tuple[Ids, NDArray[np.float32]]:
         return ids, np.zeros(len(ids), dtype=np.float32)
     if kind == "reference":
         seal = score_seal(ctx, ctx.need(task, "reference"), name)
-        return everyone, oriented(name, load(seal.path / "values.npy"))
+        return everyone, oriented(seal, load(seal.path / "values.npy"))
+    seal = score_seal(ctx, ctx.need(task, "score"), name)
     if kind == "extrapolated":
-        seal = ctx.seal(ctx.need(task, "extrapolate"))
-        return everyone, oriented(name, load(seal.path / "scores.npy")[:, 0])
-    ids = ctx.subset_ids(task)
-    measured = oriented(name, load(score_seal(ctx, ctx.need(task, "score"), name).path / "values.npy"))
+        merged = load(ctx.seal(ctx.need(task, "extrapolate")).path / "scores.npy")[:, 0]
+        return everyone, oriented(seal, merged)
+    ids, measured = ctx.subset_ids(task), oriented(seal, load(seal.path / "values.npy"))
     if kind == "subset_scores":
         return ids, measured
     # true_random: draws from the subset's distribution stand where a prediction would.

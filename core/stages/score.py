@@ -57,15 +57,9 @@ def score_seal(ctx: Context, task_id: str, name: str) -> Seal:
     return ctx.store.require(_score_entry(net, section).key)
 
 
-def oriented(name: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Values turned so that higher means keep."""
-    return values if direction(name) == "high" else -values
-
-
-def direction(name: str) -> str:
-    """Which end of a score is important: "high" or "low"."""
-    found: str = registry.describe("score", name).constants.get("DIRECTION", "high")
-    return found
+def oriented(seal: Seal, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Values of the score that ``seal`` holds, turned so that higher means keep."""
+    return values if seal.meta["direction"] == "high" else -values
 
 
 def produce_scoring(
@@ -79,7 +73,8 @@ def produce_scoring(
     # A checkpoint holds the recorder's state, so it only fits a run that records the same scores.
     name = f"{net_key}-{digest(everything)[:8]}"
     training = Training(task, ctx, name, role, ids, spec.train, steps)
-    recorder = Recorder(ids, len(train), _recorded(task, ctx, len(ids)), ctx.compute.device)
+    recorded = _recorded(task, ctx, len(ids))
+    recorder = Recorder(ids, len(train), recorded, ctx.compute.device)
     net, trained, meter = training.run(recorder)
     values = recorder.finalize()
     cost, meta = training.cost(trained, meter), training.meta(trained)
@@ -96,6 +91,7 @@ def produce_scoring(
             else:
                 section = by_key[entry.key]
                 out.meta["name"] = section["name"]
+                out.meta["direction"] = recorded[section["name"]].score.direction
                 np.save(out.path / "values.npy", values[section["name"]])
                 np.save(out.path / "ids.npy", ids)
     training.forget()

@@ -1,0 +1,49 @@
+"""Readers of what a run left in its folder. No torch: NumPy and pyarrow only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.data.bank import Dataset, open_dataset
+from core.errors import UserError
+from core.runs import Run
+
+
+def read_scores(run: Run, seed: int) -> dict[str, NDArray[Any]]:
+    """Columns of ``scores/seed-S.parquet`` by name, each ``[N]``, ordered by sample id; null
+    numbers are NaN."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(_existing(run, run.path / "scores" / f"seed-{seed}.parquet"))
+    return {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
+
+
+def read_kept(run: Run, trial: str) -> NDArray[np.int64]:
+    """Sorted ids a trial kept, int64."""
+    kept: NDArray[np.int64] = np.load(
+        _existing(run, run.path / "kept" / f"{trial}.npy"), allow_pickle=False
+    )
+    return kept
+
+
+def read_predictions(run: Run, trial: str) -> NDArray[np.int32]:
+    """Predicted classes of the test samples, int32 ``[n_test]``."""
+    predictions: NDArray[np.int32] = np.load(
+        _existing(run, run.path / "predictions" / f"{trial}.npy"), allow_pickle=False
+    )
+    return predictions
+
+
+def read_dataset(folder: Path) -> Dataset:
+    """A prepared dataset as memory maps, pictures and labels by sample id."""
+    return open_dataset(folder)
+
+
+def _existing(run: Run, path: Path) -> Path:
+    if not path.is_file():
+        raise UserError(f"{run.id} has no {path.parent.name}/{path.name}", "it may not be that far")
+    return path

@@ -1,0 +1,301 @@
+"""The result of a run: ``summary.json``, and copies of the small artifacts in the run folder.
+
+Everything is recomputed from sealed outputs, so it can be written at any moment: after every seed,
+at the end, after a stop. Undefined is null, never NaN.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from core.cost import Ledger
+from core.data.bank import Dataset
+from core.files import write_json
+from core.metrics import bootstrap_interval, kept_recall, pearson, spearman, subset_share
+from core.plan import Task, Trial, subset_size, trials
+from core.rng import generator
+from core.runs import Run
+from core.spec import Spec
+from core.stages.base import Context, load
+from core.stages.score import oriented, score_seal
+from core.stats import paired, summarise
+
+SCHEMA = 1
+Scores = NDArray[np.float32]
+
+
+@dataclass
+class Summary:
+    """Collects what a run has produced so far and writes it into its folder."""
+
+    ctx: Context
+    run: Run
+    versions: Mapping[str, str]
+    reused: dict[str, bool] = field(default_factory=dict)
+
+    @property
+    def spec(self) -> Spec:
+        """The run's spec."""
+        return self.ctx.graph.specs[0]
+
+    def task_done(self, task: Task, reused: bool) -> None:
+        """Copy what the task has for the run folder."""
+        self.reused[task.id] = reused
+        if task.trial is None:
+            return
+        seal = self.ctx.seal(task.id)
+        if task.stage == "prune":
+            self._copy(seal.path / "kept.npy", f"kept/{task.trial.id}.npy")
+        elif task.stage == "retrain":
+            self._copy(seal.path / "predictions.npy", f"predictions/{task.trial.id}.npy")
+            if self.spec.compute.keep_models == "all":
+                self._copy(seal.path / "weights.pt", f"models/{task.trial.id}.pt")
+
+    def write(self, status: str, reason: str | None) -> None:
+        """Write ``summary.json``, ``refs.json`` and the scores of finished seeds."""
+        keys = sorted({key for keys in self.ctx.keys.values() for key in keys})
+        write_json(self.run.path / "refs.json", {"schema": SCHEMA, "keys": keys})
+        write_json(self.run.summary_file, self.to_dict(status, reason))
+
+    def to_dict(self, status: str, reason: str | None) -> dict[str, Any]:
+        """The summary."""
+        spec, facts = self.spec, self.ctx.graph.facts[0]
+        rows = [self._trial_row(t) for seed in spec.seeds for t in trials(spec, facts, seed)]
+        size = subset_size(spec, facts)
+        return {
+            "schema": SCHEMA, "run": self.run.id, "name": spec.name, "status": status,
+            "reason": reason, "seeds": list(spec.seeds), "versions": dict(self.versions),
+            "data": {
+                "name": spec.data.name, "n_train": facts.n_train, "n_test": facts.n_test,
+                "classes": facts.classes, "fingerprint": facts.fingerprint,
+            },
+            "subset": {"n": size, "fraction": size / facts.n_train},
+            "extrapolation": self._extrapolation(),
+            "trials": rows,
+            "tradeoff": tradeoff(rows),
+            "cost": Ledger(self.ctx.graph, self._cost_rows()).to_dict(),
+            "artifacts": {"scores": self._scores(), "models": self._models(), "report": None},
+            "mlflow": None,
+        }  # fmt: skip
+
+    def _done(self, task_id: str) -> bool:
+        return task_id in self.ctx.keys
+
+    def _trial_row(self, trial: Trial) -> dict[str, Any]:
+        retrain, prune = f"retrain-{trial.id}", f"prune-{trial.id}"
+        uses_score = trial.method not in ("random", "full")
+        row: dict[str, Any] = {
+            "id": trial.id, "seed": trial.seed, "method": trial.method,
+            "score": self.spec.score.name if uses_score else None, "policy": trial.policy,
+            "rate": trial.rate, "n_kept": trial.n_keep, "subset_share": None, "kept_path": None,
+            "status": "pending", "metrics": {}, "seconds": None, "sample_passes": None,
+            "steps": None,
+        }  # fmt: skip
+        if self._done(prune) and self._done(f"subset-s{trial.seed}"):
+            kept = load(self.ctx.seal(prune).path / "kept.npy")
+            ids = load(self.ctx.seal(f"subset-s{trial.seed}").path / "ids.npy")
+            row["subset_share"] = subset_share(kept, ids)
+            row["kept_path"] = f"kept/{trial.id}.npy"
+        if self._done(retrain):
+            seal = self.ctx.seal(retrain)
+            row |= {
+                "status": "finished", "metrics": dict(seal.meta["metrics"]),
+                "seconds": seal.cost["seconds"], "sample_passes": seal.cost["sample_passes"],
+                "steps": seal.meta["steps"],
+            }  # fmt: skip
+        return row
+
+    def _cost_rows(self) -> dict[str, dict[str, Any]]:
+        rows = {}
+        for task in self.ctx.graph.tasks:
+            if self._done(task.id):
+                rows[task.id] = {
+                    "task": task.id, "stage": task.stage, "seed": task.seed,
+                    "trial": task.trial.id if task.trial else None,
+                    **self.ctx.seal(task.id).cost, "reused": self.reused[task.id],
+                }  # fmt: skip
+        return rows
+
+    def _extrapolation(self) -> list[dict[str, Any]]:
+        names = [self.spec.score.name, *self.spec.score.also]
+        return [
+            self._agreement(seed, column, name)
+            for seed in self.spec.seeds
+            if self._done(f"extrapolate-s{seed}")
+            for column, name in enumerate(names)
+        ]
+
+    def _agreement(self, seed: int, column: int, name: str) -> dict[str, Any]:
+        seal = self.ctx.seal(f"extrapolate-s{seed}")
+        predicted = load(seal.path / "predicted.npy")[:, column]
+        heldout = dict(seal.meta["heldout"])
+        if column:  # the seal has the figures of the first score only
+            fold = load(seal.path / "fold.npy")
+            heldout = _heldout(predicted[fold], self._measured(seed, name)[fold], seed)
+        return {
+            "seed": seed, "method": self.spec.extrapolate.name, "score": name,
+            "chosen": seal.meta["chosen"], "heldout": heldout,
+            "reference": self._against_reference(seed, name, predicted),
+            "crossfit": None, "coverage80": None,
+        }  # fmt: skip
+
+    def _measured(self, seed: int, name: str) -> Scores:
+        """Measured scores by sample id, NaN where a sample was not scored."""
+        seal = score_seal(self.ctx, f"score-s{seed}", name)
+        values = np.full(len(self.ctx.dataset.train), np.nan, dtype=np.float32)
+        values[load(seal.path / "ids.npy")] = load(seal.path / "values.npy")
+        return values
+
+    def _full(self, seed: int, name: str) -> Scores | None:
+        """Full scores by sample id, None without a finished reference."""
+        if not self._done(f"reference-s{seed}"):
+            return None
+        values: Scores = load(
+            score_seal(self.ctx, f"reference-s{seed}", name).path / "values.npy"
+        )
+        return values
+
+    def _against_reference(self, seed: int, name: str, predicted: Scores) -> dict[str, Any] | None:
+        full = self._full(seed, name)
+        if full is None:
+            return None
+        measured = self._measured(seed, name)
+        scored = ~np.isnan(measured)
+        others = [self._full(s, name) for s in self.spec.seeds if s != seed]
+        pairs = [r for o in others if o is not None and (r := spearman(full, o)) is not None]
+        return {
+            "spearman": spearman(predicted[~scored], full[~scored]),
+            "pearson": pearson(predicted[~scored], full[~scored]),
+            "ceiling_spearman": spearman(measured[scored], full[scored]),
+            "reliability_spearman": float(np.mean(pairs)) if pairs else None,
+            "kept_recall": self._recall(seed, name, full),
+        }
+
+    def _recall(self, seed: int, name: str, full: Scores) -> list[dict[str, Any]]:
+        important = oriented(score_seal(self.ctx, f"reference-s{seed}", name), full)
+        found = []
+        for trial in trials(self.spec, self.ctx.graph.facts[0], seed):
+            task = f"prune-{trial.id}"
+            if trial.method == self.spec.extrapolate.name and self._done(task):
+                kept = load(self.ctx.seal(task).path / "kept.npy")
+                found.append({"rate": trial.rate, "value": kept_recall(kept, important)})
+        return found
+
+    def _scores(self) -> list[dict[str, Any]]:
+        found = []
+        for seed in self.spec.seeds:
+            if self._done(f"extrapolate-s{seed}"):
+                path = self.run.path / "scores" / f"seed-{seed}.parquet"
+                path.parent.mkdir(exist_ok=True)
+                self._write_table(seed, path)
+                found.append({"seed": seed, "path": f"scores/{path.name}"})
+        return found
+
+    def _write_table(self, seed: int, path: Path) -> None:
+        seal = self.ctx.seal(f"extrapolate-s{seed}")
+        arrays = {n: load(seal.path / f"{n}.npy") for n in ("predicted", "std", "scores", "fold")}
+        subset = load(self.ctx.seal(f"subset-s{seed}").path / "ids.npy")
+        columns = sample_columns(self.ctx.dataset, subset, arrays["fold"])
+        for column, name in enumerate([self.spec.score.name, *self.spec.score.also]):
+            columns[name] = pa.array(arrays["scores"][:, column])
+            for suffix, array in (("predicted", arrays["predicted"]), ("std", arrays["std"])):
+                values = array[:, column]
+                columns[f"{name}_{suffix}"] = pa.array(values, mask=np.isnan(values))
+            full = self._full(seed, name)
+            if full is not None:
+                columns[f"{name}_full"] = pa.array(full)
+        temporary = path.with_suffix(".tmp")
+        pq.write_table(pa.table(columns), temporary)
+        temporary.replace(path)
+
+    def _models(self) -> list[dict[str, Any]]:
+        keep, found = self.spec.compute.keep_models, []
+        if keep != "none":
+            for seed in self.spec.seeds:
+                if self._done(f"score-s{seed}"):
+                    weights = self.ctx.seal(f"score-s{seed}", "net-").path / "weights.pt"
+                    found.append(self._model(weights, f"s{seed}-scoring"))
+        if keep == "all":
+            for task in self.ctx.graph.tasks:
+                if task.stage == "retrain" and task.trial and self._done(task.id):
+                    found.append(
+                        self._model(self.ctx.seal(task.id).path / "weights.pt", task.trial.id)
+                    )
+        return found
+
+    def _model(self, weights: Path, name: str) -> dict[str, Any]:
+        self._copy(weights, f"models/{name}.pt")
+        return {"trial": name, "path": f"models/{name}.pt"}
+
+    def _copy(self, source: Path, relative: str) -> None:
+        target = self.run.path / relative
+        target.parent.mkdir(exist_ok=True)
+        if not target.exists() or target.stat().st_size != source.stat().st_size:
+            temporary = target.with_name(f".{target.name}.tmp")
+            shutil.copyfile(source, temporary)
+            temporary.replace(target)
+
+
+def sample_columns(
+    dataset: Dataset, subset: NDArray[np.int64], fold: NDArray[np.int64]
+) -> dict[str, pa.Array]:
+    """The columns of the score table that say what a sample is."""
+    count = len(dataset.train)
+    scored, heldout = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
+    scored[subset], heldout[fold] = True, True
+    path = dataset.train.path
+    return {
+        "id": pa.array(np.arange(count, dtype=np.int64)),
+        "path": pa.array(list(path) if path is not None else [None] * count, pa.string()),
+        "source": pa.array(np.where(scored, "scored", "extrapolated")),
+        "label": pa.array(np.asarray(dataset.train.targets)),
+        "heldout": pa.array(heldout),
+    }
+
+
+def tradeoff(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Mean, std and n of every metric by (method, policy, rate), and the paired difference to
+    ``random`` at the same rate."""
+    groups: dict[tuple[str, str | None, float, str], dict[int, float]] = defaultdict(dict)
+    for row in rows:
+        for metric, value in row["metrics"].items():
+            groups[row["method"], row["policy"], row["rate"], metric][row["seed"]] = value
+    random = {(k[2], k[3]): v for k, v in groups.items() if k[0] == "random"}
+    found = []
+    for (method, policy, rate, metric), values in groups.items():
+        about = summarise(list(values.values()))
+        against = None
+        if method != "random" and (rate, metric) in random:
+            difference = paired(values, random[rate, metric])
+            if difference is not None:
+                against = {
+                    "mean": difference.mean, "ci_low": difference.ci_low,
+                    "ci_high": difference.ci_high,
+                }  # fmt: skip
+        found.append(
+            {
+                "method": method, "policy": policy, "rate": rate, "metric": metric,
+                "mean": about.mean, "std": about.std, "n": about.n, "vs_random": against,
+            }
+        )  # fmt: skip
+    return found
+
+
+def _heldout(predicted: Scores, measured: Scores, seed: int) -> dict[str, Any]:
+    rng = generator(seed, "analysis", "bootstrap")
+    interval = bootstrap_interval(predicted, measured, "spearman", rng)
+    low, high = (None, None) if interval is None else interval
+    return {
+        "spearman": spearman(predicted, measured), "ci_low": low, "ci_high": high,
+        "pearson": pearson(predicted, measured), "n": len(predicted), "against": "subset_scores",
+    }  # fmt: skip
