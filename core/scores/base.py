@@ -1,8 +1,9 @@
 """What a trained score is: it watches a training run and gives one number per scored sample.
 
 A score file has a class derived from :class:`TrainedScore`, a function
-``make(m, classes, epochs, spec, device) -> TrainedScore``, and ``PRESETS``: a literal dict
-``{preset: {score key: value}}`` whose keys are those of the ``score`` section of a spec.
+``make(m, classes, epochs, spec, device) -> TrainedScore``, and two literal constants that are read
+without importing it: ``DIRECTION``, ``"high"`` or ``"low"``, and ``PRESETS``,
+``{preset: {score key: value}}`` with the keys of the ``score`` section of a spec.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class TrainedScore(ABC):
     (``"features"``). Epochs count from 0.
     """
 
-    direction: ClassVar[Literal["high", "low"]]
+    direction: Literal["high", "low"]
     needs: ClassVar[frozenset[str]] = frozenset()
 
     @property

@@ -14,7 +14,7 @@ what is recorded and in the windows (T epochs, numbered from 0):
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -22,6 +22,8 @@ from torch import Tensor
 from core.errors import UserError
 from core.scores._windows import WindowedDeviation
 from core.scores.base import Batch, ScoreOptions, TrainedScore
+
+DIRECTION: Literal["high", "low"] = "high"
 
 PRESETS = {
     "paper": {
@@ -47,7 +49,7 @@ class Params:
 class DynamicUncertainty(TrainedScore):
     """4 (J + 1) bytes a sample: the window's J probabilities and one sum."""
 
-    direction: ClassVar[Literal["high", "low"]] = "high"
+    direction = DIRECTION
 
     def __init__(self, deviation: WindowedDeviation) -> None:
         self._deviation = deviation

@@ -11,13 +11,15 @@ E(i) = || softmax(z(x_i)) - onehot(y_i) ||_2, summed over the epochs that are re
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from core.errors import UserError
 from core.scores.base import Batch, ScoreOptions, TrainedScore
+
+DIRECTION: Literal["high", "low"] = "high"
 
 PRESETS = {
     "paper": {"record": "eval_pass", "epoch": 9, "span": 1},
@@ -39,7 +41,7 @@ class Params:
 class El2n(TrainedScore):
     """4 bytes a sample: one running sum."""
 
-    direction: ClassVar[Literal["high", "low"]] = "high"
+    direction = DIRECTION
 
     def __init__(self, m: int, epochs: range, device: torch.device) -> None:
         self._epochs = epochs

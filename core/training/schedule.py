@@ -31,11 +31,9 @@ def learning_rate(schedule: ScheduleSpec, peak: float, step: int, total: int) ->
 def _one_cycle(rise: float, peak: float, step: int, total: int) -> float:
     start, end = peak / ONE_CYCLE_START, peak / ONE_CYCLE_START / ONE_CYCLE_END
     top, last = rise * total - 1, total - 1
-    if step <= top:
+    if step <= top and top > 0:
         return _between(start, peak, step / top)
-    if last <= top:  # so short a run that the rise is all of it
-        return peak
-    return _between(peak, end, (step - max(top, 0)) / (last - max(top, 0)))
+    return _between(peak, end, (step - top) / (last - top))
 
 
 def _between(first: float, second: float, share: float) -> float:
