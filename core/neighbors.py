@@ -75,15 +75,16 @@ class Index:
         queries = np.ascontiguousarray(queries, dtype=np.float32)
         _refuse_non_finite(queries)
         squared, indices = self._nearest(queries, k + (exclude is not None))
-        order = np.lexsort((indices, squared), axis=1)
+        tied = np.flatnonzero((squared[:, 1:] == squared[:, :-1]).any(axis=1))
+        order = np.lexsort((indices[tied], squared[tied]), axis=1)
+        indices[tied] = np.take_along_axis(indices[tied], order, axis=1)
         if exclude is not None:
-            own = np.take_along_axis(indices, order, axis=1) == exclude[:, None]
             # a stable sort of "is the sample itself" moves that entry last; without one, the
             # farthest of the k + 1 is last already
-            order = np.take_along_axis(order, np.argsort(own, axis=1, kind="stable"), axis=1)
-            order = order[:, :k]
-        squared = np.take_along_axis(squared, order, axis=1)
-        return Neighbors(np.sqrt(squared), np.take_along_axis(indices, order, axis=1))
+            order = np.argsort(indices == exclude[:, None], axis=1, kind="stable")[:, :k]
+            squared = np.take_along_axis(squared, order, axis=1)
+            indices = np.take_along_axis(indices, order, axis=1)
+        return Neighbors(np.sqrt(squared), indices)
 
 
 def search(
