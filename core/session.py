@@ -148,6 +148,8 @@ class Session:
             )  # fmt: skip
 
     def _fail(self, error: PrunectlError) -> int:
+        if error.__cause__ is not None:  # what the one line stands for, for worker.log
+            traceback.print_exception(error.__cause__)
         print(f"error: {error}", file=sys.stderr)
         try:
             self.emit(ev.Message("error", str(error)))

@@ -25,7 +25,7 @@ def produce(task: Task, ctx: Context, missing: list[Entry]) -> None:
     net = train_task.load_net(task, ctx, seal)
     count = len(ctx.dataset.train)
     with metered(ctx) as meter:
-        embeddings = embed(net, ctx.feed("train"), compute=ctx.compute)
+        embeddings = embed(net, ctx.feed("train"))
     flops = train_task.flops(task, ctx).forward * count
     with ctx.store.writing(missing[0].key) as out:
         np.save(out.path / "embeddings.npy", embeddings)

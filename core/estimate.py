@@ -1,0 +1,183 @@
+"""What a run will cost, before a second of it is spent.
+
+Sample passes are exact. Seconds per pass come from earlier seals of the same model, input, recipe
+and device, else from a probe of a few seconds; both are said.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+
+from core import registry
+from core.cost import Ledger, predicted_rows
+from core.errors import Stopped
+from core.files import read_json
+from core.models.build import build_net, construct
+from core.pipeline import STAGES
+from core.plan import subset_size
+from core.spec import TrainSpec
+from core.stages.base import Context
+from core.stages.train_task import rate_key
+from core.training.control import Control
+from core.training.evaluate import embed
+from core.training.loop import train
+from core.units import sample_passes
+
+PROBE_SECONDS = 3.0
+_KERNEL_SAMPLES = 2048
+
+
+def estimate(ctx: Context) -> dict[str, Any]:
+    """The prediction for the graph's only spec, as ``run --dry-run --json`` prints it."""
+    rates, source = _seconds_per_pass(ctx)
+    sealed = sealed_tasks(ctx)
+    rows = predicted_rows(ctx.graph, rates)
+    ledger = Ledger(ctx.graph, rows)
+    full, _ = ledger.full_seconds()
+    by_rate = ledger.by_rate(full)
+    tasks = [
+        {**task.to_dict(), "seconds": rows[task.id]["seconds"], "reused": task.id in sealed}
+        for task in ctx.graph.tasks
+    ]
+    to_do = [task for task in tasks if not task["reused"]]
+    return {
+        "tasks": tasks,
+        "by_rate": by_rate,
+        "break_even_rate": ledger.break_even(full),
+        "full_seconds": full,
+        "seconds": sum(t["seconds"] for t in to_do),
+        "sample_passes": sum(t["sample_passes"] for t in to_do),
+        "disk_bytes": disk_bytes(ctx),
+        "source": source,
+        "device": str(ctx.compute.device),
+        "cannot_pay": _cannot_pay(ctx, by_rate, ledger.break_even(full)),
+    }
+
+
+def _cannot_pay(
+    ctx: Context, by_rate: list[dict[str, Any]], break_even: float | None
+) -> list[str]:
+    spec, facts = ctx.graph.specs[0], ctx.graph.facts[0]
+    share = subset_size(spec, facts) / facts.n_train
+    found = []
+    for row in by_rate:
+        if row["method"] != spec.extrapolate.name or row["saving"] is None or row["saving"] > 0:
+            continue
+        found.append(
+            f"pruning {row['rate']:.0%} cannot pay: with a subset of {share:.0%} the loop takes "
+            f"{1 - row['saving']:.2f} times full training (break-even at {break_even or 0:.0%})"
+        )
+    return found
+
+
+def sealed_tasks(ctx: Context) -> set[str]:
+    """Tasks whose output is already in the store, as far as that can be known: the inputs of a task
+    that is still to be computed are not."""
+    found: set[str] = set()
+    for task in ctx.graph.tasks:
+        if not all(need in found for need in task.needs):
+            continue
+        keys = [entry.key for entry in STAGES[task.stage].entries(task, ctx)]
+        if all(ctx.store.get(key) is not None for key in keys):
+            ctx.keys[task.id] = keys
+            found.add(task.id)
+    return found
+
+
+def disk_bytes(ctx: Context) -> int:
+    """About how much the run's new store entries and artifacts take."""
+    spec, facts = ctx.graph.specs[0], ctx.graph.facts[0]
+    with torch.device("meta"):
+        net = construct(spec.model, ctx.dataset.train)
+    weights = 4 * sum(p.numel() for p in net.state_dict().values())
+    scores = 1 + len(spec.score.also)
+    per_seed = 4 * facts.n_train * net.embedding_dim + facts.n_train * scores * 40
+    per_seed += weights * (2 if spec.reference == "full" else 1)
+    retrainings = [t for t in ctx.graph.tasks if t.stage == "retrain"]
+    total = per_seed * len(spec.seeds)
+    for task in retrainings:
+        assert task.trial is not None
+        total += 16 * task.trial.n_keep + 8 * facts.n_test
+        total += 2 * weights if spec.compute.keep_models == "all" else 0
+    return total + 6 * weights  # two checkpoints with optimiser state
+
+
+def _seconds_per_pass(ctx: Context) -> tuple[Mapping[str, float], str]:
+    known = _from_seals(ctx)
+    if known is not None:
+        return known, "seals"
+    return _probe(ctx), "probe"
+
+
+def _from_seals(ctx: Context) -> dict[str, float] | None:
+    """Medians over earlier seals with the same rate key, None unless both kinds are there."""
+    wanted = rate_key(ctx.graph.tasks[0], ctx)
+    found: dict[str, list[float]] = {"train": [], "forward": []}
+    for file in ctx.store.root.glob("*-*/sealed.json"):
+        sealed = read_json(file) or {}
+        meta, cost = sealed.get("meta", {}), sealed.get("cost", {})
+        if meta.get("rate") != wanted or not cost.get("sample_passes"):
+            continue
+        seconds = cost["seconds"] / cost["sample_passes"]
+        if file.parent.name.startswith("retrain-"):
+            found["train"].append(seconds)
+        elif file.parent.name.startswith("embed-"):
+            found["forward"].append(seconds)
+    if not all(found.values()):
+        return None
+    return {kind: median(values) for kind, values in found.items()}
+
+
+class _Until(Control):
+    """Stops a probe after its time."""
+
+    def __init__(self) -> None:
+        self.end = time.perf_counter() + PROBE_SECONDS
+        self.steps = 0
+
+    def should_stop(self) -> bool:
+        self.steps += 1
+        return time.perf_counter() > self.end
+
+
+def _probe(ctx: Context) -> dict[str, float]:
+    """Train for a few seconds and embed a few samples; both are thrown away."""
+    spec, count = ctx.graph.specs[0], len(ctx.dataset.train)
+    feed = ctx.feed("train")
+    ids = np.flatnonzero(np.asarray(ctx.dataset.train.targets) >= 0).astype(np.int64)
+    net = build_net(spec.model, ctx.dataset.train, 0, "scoring")
+    _train_for_a_while(ctx, net, ids, spec.train, warm_up=True)
+    steps, seconds = _train_for_a_while(ctx, net, ids, spec.train, warm_up=False)
+    passes = sample_passes(steps, len(ids), spec.train.batch)
+    some = np.arange(min(count, _KERNEL_SAMPLES), dtype=np.int64)
+    embed(net, feed, some)
+    start = time.perf_counter()
+    embed(net, feed, some)
+    forward = time.perf_counter() - start
+    return {"train": seconds / max(1, passes), "forward": forward / len(some)}
+
+
+def _train_for_a_while(
+    ctx: Context, net: Any, ids: np.ndarray[Any, np.dtype[np.int64]], recipe: TrainSpec, *,
+    warm_up: bool,
+) -> tuple[int, float]:  # fmt: skip
+    """Steps done and seconds they took."""
+    spec, control = ctx.graph.specs[0], _Until()
+    module: Any = registry.load("paradigm", spec.paradigm.name)
+    paradigm = module.make(module.Params(**spec.paradigm.params), recipe)
+    start = time.perf_counter()
+    try:
+        done = train(
+            net, paradigm, ctx.feed("train"), ids, recipe, seed=0, role="scoring",
+            compute=ctx.compute, total_steps=3 if warm_up else 10**6, control=control,
+        )  # fmt: skip
+        return done.steps, done.seconds
+    except Stopped:
+        return control.steps - 1, time.perf_counter() - start
+
