@@ -1,1 +1,1 @@
-"""The headless engine of prunectl: subset, score, extrapolate, prune, retrain. Imports nothing heavy."""
+"""The headless engine: subset, score, extrapolate, prune, retrain. Importing it loads nothing."""

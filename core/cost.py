@@ -122,5 +122,3 @@ def _predicted(task: Task, seconds_per_pass: Mapping[str, float]) -> float:
         return task.passes * seconds_per_pass["forward"]
     trained = task.passes - task.extra_passes
     return trained * seconds_per_pass["train"] + task.extra_passes * seconds_per_pass["forward"]
-
-

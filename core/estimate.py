@@ -60,9 +60,7 @@ def estimate(ctx: Context) -> dict[str, Any]:
     }
 
 
-def _cannot_pay(
-    ctx: Context, by_rate: list[dict[str, Any]], break_even: float | None
-) -> list[str]:
+def _cannot_pay(ctx: Context, by_rate: list[dict[str, Any]], break_even: float | None) -> list[str]:
     spec, facts = ctx.graph.specs[0], ctx.graph.facts[0]
     share = subset_size(spec, facts) / facts.n_train
     found = []
@@ -100,7 +98,7 @@ def disk_bytes(ctx: Context) -> int:
     per_seed = 4 * facts.n_train * net.embedding_dim + facts.n_train * scores * 40
     per_seed += weights * (2 if spec.reference == "full" else 1)
     retrainings = [t for t in ctx.graph.tasks if t.stage == "retrain"]
-    total = per_seed * len(spec.seeds)
+    total: int = per_seed * len(spec.seeds)
     for task in retrainings:
         assert task.trial is not None
         total += 16 * task.trial.n_keep + 8 * facts.n_test
@@ -180,4 +178,3 @@ def _train_for_a_while(
         return done.steps, done.seconds
     except Stopped:
         return control.steps - 1, time.perf_counter() - start
-

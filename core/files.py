@@ -24,10 +24,13 @@ def disk_errors(path: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             free = shutil.disk_usage(_existing(path)).free
             raise DiskFull(
-                f"disk full while writing {path}: {free / 1e6:.0f} MB left", "free space, then resume"
+                f"disk full while writing {path}: {free / 1e6:.0f} MB left",
+                "free space, then resume",
             ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise MachineError(f"cannot write {path}: {error.strerror}", "choose a writable folder") from error
+            raise MachineError(
+                f"cannot write {path}: {error.strerror}", "choose a writable folder"
+            ) from error
         raise
 
 

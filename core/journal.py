@@ -97,7 +97,9 @@ def _parse(line: bytes) -> Record | None:
     if not isinstance(plain, dict):
         return None
     if isinstance(plain.get("v"), int) and plain["v"] > VERSION:
-        raise UserError(f"the journal was written by a newer version (v{plain['v']})", "upgrade prunectl")
+        raise UserError(
+            f"the journal was written by a newer version (v{plain['v']})", "upgrade prunectl"
+        )
     event = from_dict(plain)
     seq, ts = plain.get("seq"), plain.get("ts")
     if event is None or not isinstance(seq, int) or not isinstance(ts, int | float):

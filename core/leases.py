@@ -16,7 +16,7 @@ from core.locks import locked
 
 
 def runtime_folder() -> Path:
-    """Where leases lie: ``$XDG_RUNTIME_DIR/prunectl``, else a private folder in the temp directory."""
+    """``$XDG_RUNTIME_DIR/prunectl``, else a private folder in the temp directory."""
     base = os.environ.get("XDG_RUNTIME_DIR")
     if base and os.access(base, os.W_OK):
         return Path(base) / "prunectl"
@@ -35,7 +35,7 @@ def lease(
     on_wait: Callable[[dict[str, Any]], None],
     check: Callable[[], None],
 ) -> Iterator[None]:
-    """Hold the device's slot; ``on_wait`` gets what the holder said (its run), ``check`` may raise."""
+    """Hold the device's slot. ``on_wait`` gets what the holder said, ``check`` may raise."""
     path = lease_path(device)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with locked(path, {"run": run}, on_wait, check):

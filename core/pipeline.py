@@ -51,7 +51,9 @@ def run_task(task: Task, ctx: Context, *, fresh: bool = False) -> bool:
     missing = _missing(task, wanted, ctx, fresh)
     reused = not missing
     if missing:
-        with ctx.store.lock(wanted[0].key, lambda holder: _say_waiting(task, ctx, holder), ctx.check):
+        with ctx.store.lock(
+            wanted[0].key, lambda holder: _say_waiting(task, ctx, holder), ctx.check
+        ):
             missing = _missing(task, wanted, ctx, fresh)  # another may have made it
             reused = not missing
             if missing:

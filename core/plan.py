@@ -97,7 +97,8 @@ def subset_size(spec: Spec, facts: DataFacts) -> int:
     size = subset.n if subset.n is not None else round_share(subset.fraction or 0.0, total)
     if size < facts.classes:
         raise UserError(
-            f"the subset has {size} samples for {facts.classes} classes", "raise subset.fraction or subset.n"
+            f"the subset has {size} samples for {facts.classes} classes",
+            "raise subset.fraction or subset.n",
         )
     if size >= total:
         raise UserError(f"subset.n = {size} is not smaller than the {total} training samples")
@@ -155,9 +156,7 @@ def build_graph(cells: Sequence[tuple[Spec, DataFacts]]) -> Graph:
             names[unique] = named.identity
             local[task.id] = unique
             merged[named.identity] = replace(named, id=unique)
-    return Graph(
-        tuple(merged.values()), tuple(s for s, _ in cells), tuple(f for _, f in cells)
-    )
+    return Graph(tuple(merged.values()), tuple(s for s, _ in cells), tuple(f for _, f in cells))
 
 
 def _unite(known: Task, other: Task) -> Task:
@@ -229,7 +228,11 @@ def _seed_tasks(
             needs = inputs[trial.method]
             if trial.method == "subset_only" and trial.n_keep == size:
                 needs = (subset,)
-            parts = {"trial": [trial.method, trial.policy, trial.rate], "prune": _policy(plain), **base}
+            parts = {
+                "trial": [trial.method, trial.policy, trial.rate],
+                "prune": _policy(plain),
+                **base,
+            }
             yield task(f"prune-{trial.id}", needs, parts, trial=trial)
             selection = (f"prune-{trial.id}",)
         parts = {**base, "model": plain["model"], "retrain": plain["retrain"], "rate": trial.rate}
@@ -241,12 +244,8 @@ def _policy(plain: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in plain["prune"].items() if k != "rates"}
 
 
-def _scoring_passes(
-    spec: Spec, count: int, scores: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
-    train = sample_passes(
-        spec.train.epochs.steps(count, spec.train.batch), count, spec.train.batch
-    )
+def _scoring_passes(spec: Spec, count: int, scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    train = sample_passes(spec.train.epochs.steps(count, spec.train.batch), count, spec.train.batch)
     modes = {s.get("record") for s in scores}
     extra = train if "extra_forward" in modes else 0
     if "eval_pass" in modes:
@@ -255,7 +254,7 @@ def _scoring_passes(
 
 
 def retrain_steps(spec: Spec, facts: DataFacts, kept: int) -> int:
-    """Optimiser steps of a retraining on ``kept`` samples; ``budget: steps`` takes as many as full."""
+    """Optimiser steps of a retraining on ``kept`` samples; ``budget: steps`` takes full's."""
     recipe = spec.retrain
     count = kept if recipe.budget == "epochs" else facts.n_train
     return recipe.epochs.steps(count, recipe.batch)
@@ -265,5 +264,3 @@ def retrain_passes(spec: Spec, facts: DataFacts, kept: int) -> int:
     """Sample passes of a retraining on ``kept`` samples."""
     steps = retrain_steps(spec, facts, kept)
     return sample_passes(steps, kept, spec.retrain.batch)
-
-

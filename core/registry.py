@@ -104,7 +104,7 @@ def load(kind: Kind, name: str) -> ModuleType:
 
 
 def validate_params(kind: Kind, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The plug-in's options with defaults filled in; pydantic's ValidationError when one is wrong."""
+    """The plug-in's options, defaults filled in; pydantic's ValidationError for a wrong one."""
     model = _params_model(describe(kind, name))
     return model(**given).model_dump()
 
@@ -132,11 +132,7 @@ def _third_party(kind: Kind) -> Mapping[str, str]:
 
 
 def _top_level(tree: ast.Module) -> set[str]:
-    return {
-        node.name
-        for node in tree.body
-        if isinstance(node, ast.FunctionDef | ast.ClassDef)
-    }
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
 
 
 @lru_cache

@@ -193,7 +193,9 @@ def request_stop(run: Run, *, now: bool = False) -> str:
 def remove_run(runs: Path, run: Run) -> Path:
     """Move a run to the trash. A live one is refused."""
     if run.state().alive:
-        raise UserError(f"{run.id} is {run.state().shown}", f"stop it first: prunectl stop {run.id}")
+        raise UserError(
+            f"{run.id} is {run.state().shown}", f"stop it first: prunectl stop {run.id}"
+        )
     with disk_errors(runs):
         (runs / TRASH).mkdir(exist_ok=True)
         target = runs / TRASH / run.id

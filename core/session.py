@@ -13,6 +13,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from types import FrameType
 from typing import Any
@@ -151,10 +152,8 @@ class Session:
         if error.__cause__ is not None:  # what the one line stands for, for worker.log
             traceback.print_exception(error.__cause__)
         print(f"error: {error}", file=sys.stderr)
-        try:
+        with suppress(PrunectlError):  # the disk may be full; state and exit code still say so
             self.emit(ev.Message("error", str(error)))
-        except PrunectlError:
-            pass  # the disk is full; state and exit code still say so
         return self._end("failed", error.kind, error.exit_code)
 
     def _end(self, status: str, reason: str | None, code: int) -> int:
@@ -180,9 +179,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def differences(
-    before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = ""
-) -> list[str]:
+def differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> list[str]:
     """``key: old -> new`` for every key that differs, nested keys with dots."""
     found = []
     for key in sorted({*before, *after}):

@@ -87,7 +87,7 @@ class SubsetSpec(Section):
     n: int | None = Field(default=None, ge=2)
     """Number of samples; give this or fraction."""
     how: Literal["random", "class_balanced"] = "random"
-    """random: the first ids of the seed's permutation, so subsets nest. class_balanced: per class."""
+    """random: first ids of the seed's permutation, so subsets nest; class_balanced: per class."""
 
 
 class OptimizerSpec(Section):
@@ -133,7 +133,7 @@ class RetrainSpec(TrainSpec):
     """The retrainings' recipe; what is not given is taken from train."""
 
     budget: Literal["epochs", "steps"] = "epochs"
-    """epochs: cost falls with the rate; steps: as many steps as full, so retraining saves nothing."""
+    """epochs: cost falls with the rate; steps: as many as full, so retraining saves nothing."""
 
 
 class WindowSpec(Section):
@@ -236,7 +236,9 @@ class Spec(Section):
     extrapolate: ExtrapolateSpec = ExtrapolateSpec()
     prune: PruneSpec
     retrain: RetrainSpec
-    baselines: tuple[Literal["random", "full", "subset_only", "true_random", "full_scores"], ...] = (
+    baselines: tuple[
+        Literal["random", "full", "subset_only", "true_random", "full_scores"], ...
+    ] = (
         "random",
         "full",
     )

@@ -98,14 +98,10 @@ def override(mapping: Mapping[str, Any], assignments: list[str]) -> dict[str, An
 
 def _assign(mapping: dict[str, Any], path: list[str], value: Any, text: str) -> None:
     section = _SECTIONS.get(path[0])
-    names_plugin = (
-        len(path) == 2
-        and section is not None
-        and issubclass(section, PluginSection)
-        and path[1] == section.name_key
-    )
-    if names_plugin and isinstance(mapping.get(path[0]), dict) and isinstance(value, str):
-        _drop_foreign_options(mapping[path[0]], section, value)
+    old = mapping.get(path[0])
+    plugin = section is not None and issubclass(section, PluginSection) and section
+    if plugin and path[1:] == [plugin.name_key] and isinstance(old, dict):
+        _drop_foreign_options(old, plugin, str(value))
     node = mapping
     for part in path[:-1]:
         inner = node.get(part)
@@ -118,8 +114,7 @@ def _assign(mapping: dict[str, Any], path: list[str], value: Any, text: str) -> 
     node[path[-1]] = value
 
 
-def _drop_foreign_options(section: dict[str, Any], kind: type[Section], name: str) -> None:
-    assert issubclass(kind, PluginSection)
+def _drop_foreign_options(section: dict[str, Any], kind: type[PluginSection], name: str) -> None:
     if section.get(kind.name_key) == name or name not in registry.names(kind.kind):
         return
     own = set(kind.model_fields) | registry.param_names(kind.kind, name)
@@ -192,8 +187,10 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in over.items():
         old = merged.get(key)
-        renamed = isinstance(value, Mapping) and isinstance(old, Mapping) and (
-            value.get("name", old.get("name")) != old.get("name")
+        renamed = (
+            isinstance(value, Mapping)
+            and isinstance(old, Mapping)
+            and (value.get("name", old.get("name")) != old.get("name"))
         )
         if isinstance(value, Mapping) and isinstance(old, Mapping) and not renamed:
             merged[key] = {**old, **value}
@@ -202,9 +199,7 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _fill_plugin(
-    name: str, section: type[PluginSection], given: dict[str, Any]
-) -> Iterator[str]:
+def _fill_plugin(name: str, section: type[PluginSection], given: dict[str, Any]) -> Iterator[str]:
     chosen = given.setdefault(section.name_key, _default(section))
     if not isinstance(chosen, str) or chosen not in registry.names(section.kind):
         if isinstance(chosen, str):

@@ -59,7 +59,7 @@ class Store:
         return self.root / "partial" / key
 
     def get(self, key: str) -> Seal | None:
-        """The entry if it is whole; a broken one is removed with a warning. Checked once a process."""
+        """The entry if it is whole; a broken one is removed with a warning."""
         if key in self._verified and self._verified[key].path.exists():
             return self._verified[key]
         folder = self.path(key)
@@ -79,7 +79,9 @@ class Store:
         """The entry, which must be there."""
         seal = self.get(key)
         if seal is None:
-            raise UserError(f"the stored result {key} is missing", "run or resume the run that makes it")
+            raise UserError(
+                f"the stored result {key} is missing", "run or resume the run that makes it"
+            )
         return seal
 
     @contextmanager

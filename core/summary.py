@@ -160,9 +160,7 @@ class Summary:
         """Full scores by sample id, None without a finished reference."""
         if not self._done(f"reference-s{seed}"):
             return None
-        values: Scores = load(
-            score_seal(self.ctx, f"reference-s{seed}", name).path / "values.npy"
-        )
+        values: Scores = load(score_seal(self.ctx, f"reference-s{seed}", name).path / "values.npy")
         return values
 
     def _against_reference(self, seed: int, name: str, predicted: Scores) -> dict[str, Any] | None:

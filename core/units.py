@@ -60,7 +60,7 @@ class Duration(_Text):
             return value
         match = _DURATION.match(value) if isinstance(value, str) else None
         if match is None:
-            raise ValueError(f"write a duration with its unit, such as '15ep' or '2000st', not {value!r}")
+            raise ValueError(f"write a duration with its unit ('15ep', '2000st'), not {value!r}")
         number = int(match.group(1))
         if number < 1:
             raise ValueError("a duration is at least 1")

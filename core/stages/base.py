@@ -103,9 +103,12 @@ class Context:
 
     def subset_ids(self, task: Task) -> Ids:
         """Ids of the scored subset of the task's seed, sorted."""
-        return load(self.seal(f"{self.need(task, 'subset')}").path / "ids.npy")
+        ids: Ids = load(self.seal(self.need(task, "subset")).path / "ids.npy")
+        return ids
 
-    def net_parts(self, task: Task, role: str, ids: Ids, recipe: Mapping[str, Any]) -> dict[str, Any]:
+    def net_parts(
+        self, task: Task, role: str, ids: Ids, recipe: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """What a training depends on: the same words for scoring runs, references, retrainings."""
         spec = self.spec(task)
         test = self.dataset.test

@@ -18,7 +18,7 @@ from core.extrapolators.base import Features
 from core.extrapolators.choose import Candidate, choose
 from core.extrapolators.mapping import match_distribution
 from core.plan import Task
-from core.stages.base import Context, Entry, load, metered
+from core.stages.base import Context, Entry, metered
 from core.stages.score import score_seal, subset_scores
 
 

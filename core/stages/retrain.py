@@ -32,17 +32,13 @@ def entries(task: Task, ctx: Context) -> list[Entry]:
 def produce(task: Task, ctx: Context, missing: list[Entry]) -> None:
     """Train, test, seal."""
     spec, ids = ctx.spec(task), kept_ids(task, ctx)
-    training = Training(
-        task, ctx, missing[0].key, ROLE, ids, spec.retrain, _steps(task, ctx, ids)
-    )
+    training = Training(task, ctx, missing[0].key, ROLE, ids, spec.retrain, _steps(task, ctx, ids))
     net, trained, meter = training.run(None)
     with ctx.store.writing(missing[0].key) as out:
         out.parts.update(missing[0].parts)
         out.cost.update(training.cost(trained, meter))
         out.meta.update(training.meta(trained))
-        out.meta["weights_sha256"] = save_net(
-            out.path, net, keep=spec.compute.keep_models == "all"
-        )
+        out.meta["weights_sha256"] = save_net(out.path, net, keep=spec.compute.keep_models == "all")
         assert trained.predictions is not None  # the test feed was given
         np.save(out.path / "predictions.npy", trained.predictions)
         (out.path / "curve.json").write_text(json.dumps(trained.history), encoding="utf-8")

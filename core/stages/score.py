@@ -62,9 +62,7 @@ def oriented(seal: Seal, values: NDArray[np.float32]) -> NDArray[np.float32]:
     return values if seal.meta["direction"] == "high" else -values
 
 
-def produce_scoring(
-    task: Task, ctx: Context, missing: list[Entry], ids: Ids, role: str
-) -> None:
+def produce_scoring(task: Task, ctx: Context, missing: list[Entry], ids: Ids, role: str) -> None:
     """Train on ``ids`` and seal the missing entries."""
     spec, train = ctx.spec(task), ctx.dataset.train
     steps = spec.train.epochs.steps(len(ids), spec.train.batch)

@@ -51,9 +51,7 @@ class Training:
         ctx, task = self.ctx, self.task
         spec = ctx.spec(task)
         paradigm_module: Any = registry.load("paradigm", spec.paradigm.name)
-        paradigm = paradigm_module.make(
-            paradigm_module.Params(**spec.paradigm.params), self.recipe
-        )
+        paradigm = paradigm_module.make(paradigm_module.Params(**spec.paradigm.params), self.recipe)
         net = build_net(spec.model, ctx.dataset.train, task.seed, self.role)
         checkpoints = CheckpointFolder(
             ctx.store.partial(self.key),
@@ -179,7 +177,7 @@ def load_net(task: Task, ctx: Context, seal: Seal) -> Net:
     """The sealed net on the device; the file holds tensors only and cannot run code."""
     net = construct(ctx.spec(task).model, ctx.dataset.train)
     net.load_state_dict(torch.load(seal.path / "weights.pt", map_location="cpu", weights_only=True))
-    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+    net.to(memory_format=torch.channels_last)
     return net.to(ctx.compute.device)
 
 
@@ -206,4 +204,3 @@ def rate_key(task: Task, ctx: Context) -> str:
             compute.precision, compute.threads, spec.train.batch, list(spec.train.augment),
         ]
     )[:16]  # fmt: skip
-
