@@ -75,7 +75,7 @@ class ModelSpec(PluginSection):
     kind: ClassVar[Kind] = "model"
     name: str
     """Architecture: `prunectl plugins model` lists them."""
-    weights: Path | None = None
+    weights: None = None
     """Local initial weights."""
 
 

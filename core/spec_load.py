@@ -52,17 +52,31 @@ def parse_spec(mapping: Mapping[str, Any], where: str = "the spec") -> Spec:
     if not isinstance(mapping, Mapping):
         raise SpecError([f"{where} is not a mapping of sections; see `prunectl presets`"], where)
     raw = {k: dict(v) if isinstance(v, Mapping) else v for k, v in mapping.items()}
+    given = raw.get("retrain")
+    own = frozenset(given) if isinstance(given, dict) else frozenset()
     problems = list(_unknown_keys(raw))
     known = {k: v for k, v in raw.items() if k in Spec.model_fields}
     problems += list(_fill(known))
     try:
         spec = Spec.model_validate(known)
     except ValidationError as error:
-        raise SpecError([*problems, *_explain(error, known)], where) from None
+        raise SpecError(_once([*problems, *_explain(error, known)], own), where) from None
     problems += list(_contradictions(spec))
     if problems:
-        raise SpecError(problems, where)
+        raise SpecError(_once(problems, own), where)
     return spec
+
+
+def _once(problems: list[str], own: frozenset[Any]) -> list[str]:
+    """Without the problems of ``retrain`` that are those of ``train``, whose key it inherited."""
+
+    def inherited(problem: str) -> bool:
+        if problem == "retrain: missing":  # never to be written: train is the one in fault
+            return True
+        key = problem.removeprefix("retrain.").partition(":")[0].partition(".")[0]
+        return problem.startswith("retrain.") and problem[2:] in problems and key not in own
+
+    return [p for p in problems if not inherited(p)]
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -233,7 +247,7 @@ def _fill_score(given: dict[str, Any], chosen: str) -> Iterator[str]:
     preset = given.get("preset") or next(iter(presets), None)
     if preset is None:
         return
-    if preset not in presets:
+    if not isinstance(preset, str) or preset not in presets:
         hint = nearest(str(preset), presets)
         yield f"score.preset: {chosen} has no preset '{preset}'; {hint}"
         return
@@ -259,6 +273,8 @@ def _explain(error: ValidationError, given: Mapping[str, Any]) -> Iterator[str]:
             yield f"{path}: {_LATER[path]}"
         elif item["type"] == "missing":
             yield f"{path}: missing"
+        elif item["type"] == "model_type":
+            yield f"{path}: give a mapping of keys (got {item['input']!r})"
         else:
             message = item["msg"].removeprefix("Value error, ")
             shown = item.get("input")
