@@ -24,10 +24,8 @@ class ConvNet(Net):
     def __init__(self, channels: int, classes: int, width: int) -> None:
         super().__init__()
         self.blocks = nn.Sequential(
-            *_block(channels, width),
-            nn.MaxPool2d(2),
-            *_block(width, 2 * width),
-            nn.MaxPool2d(2),
+            *_block(channels, width, nn.MaxPool2d(2)),
+            *_block(width, 2 * width, nn.MaxPool2d(2)),
             *_block(2 * width, 4 * width),
         )
         self.head = nn.Linear(4 * width, classes)
@@ -38,11 +36,13 @@ class ConvNet(Net):
         return maps.mean((2, 3))
 
 
-def _block(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
-    # The batch norm that follows makes a bias of the convolution pointless.
+def _block(inputs: int, outputs: int, *pool: nn.Module) -> tuple[nn.Module, ...]:
+    # The batch norm that follows makes a bias of the convolution pointless. Pooling in front of the
+    # ReLU gives the same maxima with a quarter of the work.
     return (
         nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
         nn.BatchNorm2d(outputs),
+        *pool,
         nn.ReLU(inplace=True),
     )
 

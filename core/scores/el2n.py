@@ -56,8 +56,8 @@ class El2n(TrainedScore):
         """Add the error's length in the epochs that are read."""
         if epoch not in self._epochs:
             return
-        error = batch.probs.clone()
-        error.scatter_add_(1, batch.targets.unsqueeze(1), -torch.ones_like(error[:, :1]))
+        classes = torch.arange(batch.probs.shape[1], device=batch.targets.device)
+        error = batch.probs - (classes == batch.targets.unsqueeze(1)).float()
         self._sum.index_add_(0, batch.ids, torch.linalg.vector_norm(error, dim=1))
 
     def end_epoch(self, epoch: int) -> None:

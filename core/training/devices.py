@@ -57,6 +57,8 @@ def apply(compute: Compute) -> None:
     # cuBLAS reads this once, when it makes its first handle.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(compute.deterministic, warn_only=True)
+    # Filling fresh memory would find bugs, not make results repeatable, and costs time.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.deterministic = compute.deterministic
     torch.backends.cudnn.benchmark = not compute.deterministic
     # fp32 means fp32; whoever wants speed has bf16.

@@ -57,9 +57,14 @@ class Recorder:
         unknown = {r.record for r in self._scores.values()} - set(MODES)
         if unknown:
             raise ValueError(f"unknown record modes {sorted(unknown)}")
-        positions = np.full(n_total, -1, dtype=np.int32)
-        positions[ids] = np.arange(len(ids), dtype=np.int32)
-        self._positions = torch.from_numpy(positions).to(device)
+        order = np.argsort(ids)
+        ascending = ids[order]
+        if len(ids) and (ascending[0] < 0 or ascending[-1] >= n_total or not _unique(ascending)):
+            raise ValueError(f"the ids to record must be unique and lie in 0..{n_total - 1}")
+        # Not a table over all samples: memory goes with the scored ones, 16 bytes each at most.
+        self._ascending = torch.from_numpy(ascending).to(device)
+        in_order = bool(np.array_equal(ascending, ids))
+        self._order = None if in_order else torch.from_numpy(order).to(device)
 
     def observe_step(
         self, epoch: int, net: Net, feed: Feed, batch: TrainBatch, out: StepOutput
@@ -69,7 +74,9 @@ class Recorder:
         extra = self._by_mode["extra_forward"]
         if not shown and not extra:
             return
-        positions = self._positions.index_select(0, batch.ids).long()
+        positions = torch.searchsorted(self._ascending, batch.ids)
+        if self._order is not None:
+            positions = self._order.index_select(0, positions)
         if shown:
             features = None if out.features is None else out.features.detach()
             seen = Batch(positions, out.logits.detach(), batch.y, features)
@@ -116,3 +123,7 @@ class Recorder:
         self.extra_passes = state["extra_passes"]
         for name, recorded in self._scores.items():
             recorded.score.load_state_dict(state["scores"][name])
+
+
+def _unique(ascending: NDArray[np.int64]) -> bool:
+    return bool((np.diff(ascending) > 0).all())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -16,9 +16,18 @@ from core.training.devices import Compute
 MakeBank = Callable[..., SampleBank]
 
 
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """These nets are too small for threads, which only get in each other's way."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture
 def compute() -> Compute:
-    return Compute(torch.device("cpu"), "fp32", torch.get_num_threads(), True)
+    return Compute(torch.device("cpu"), "fp32", 1, True)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from torch import nn
 from core.errors import MachineError, UserError
 from core.models.build import construct
 from core.spec import ComputeSpec, OptimizerSpec
-from core.training.devices import is_out_of_memory, out_of_memory, resolve
+from core.training.devices import Compute, apply, is_out_of_memory, out_of_memory, resolve
 from core.training.flops import flops_per_sample
 from core.training.memory import PeakMemory, resident_bytes
 from core.training.optimizer import make_optimizer
@@ -37,6 +38,21 @@ def test_a_missing_device_is_the_machine_s_fault() -> None:
 def test_bf16_on_the_cpu_is_refused() -> None:
     with pytest.raises(UserError, match="needs CUDA"):
         resolve(compute(device="cpu", precision="bf16"))
+
+
+def test_apply_sets_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")
+    try:
+        apply(Compute(torch.device("cpu"), "fp32", 1, True))
+        assert torch.get_num_threads() == 1
+        assert torch.are_deterministic_algorithms_enabled()
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":16:8"  # what the user set stays
+        apply(Compute(torch.device("cpu"), "fp32", 1, False))
+        assert not torch.are_deterministic_algorithms_enabled()
+    finally:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(strict)
 
 
 def test_out_of_memory_is_told_from_other_errors() -> None:

@@ -124,3 +124,9 @@ def test_the_extra_forward_is_in_evaluation_mode(lab: Lab) -> None:
 def test_unknown_modes_are_refused(lab: Lab) -> None:
     with pytest.raises(ValueError, match="sometimes"):
         Recorder(IDS, 50, {"x": Recorded(Notebook(10), "sometimes")}, lab.compute.device)
+
+
+@pytest.mark.parametrize("ids", [[3, 3, 4], [-1, 2], [5, 50]])
+def test_ids_that_cannot_be_are_refused(lab: Lab, ids: list[int]) -> None:
+    with pytest.raises(ValueError, match="unique"):
+        Recorder(np.array(ids), 50, {}, lab.compute.device)

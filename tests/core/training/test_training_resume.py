@@ -17,7 +17,7 @@ from core.spec import ScoreSpec
 from core.training.checkpoint import CheckpointFolder
 from core.training.control import Control, Trained
 from core.training.curve import Curve
-from core.training.devices import Compute
+from core.training.devices import Compute, apply
 from core.training.feed import Feed
 from core.training.loop import train
 from core.training.recorder import Recorded, Recorder
@@ -101,7 +101,7 @@ def outcome(net: torch.nn.Module, trained: Trained, recorder: Recorder) -> dict[
     """Everything that must be equal, bit for bit."""
     ledger = {k: v for k, v in vars(trained).items() if k not in (*VOLATILE, "predictions")}
     return {
-        "weights": {k: v.clone() for k, v in net.state_dict().items()},
+        "weights": {k: v.cpu() for k, v in net.state_dict().items()},
         "predictions": trained.predictions,
         "scores": recorder.finalize(),
         "ledger": ledger,
@@ -179,3 +179,18 @@ def test_threads_of_the_checkpoint_are_taken_over(setup: Setup, tmp_path: Path) 
         assert len(texts) == 1
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_on_a_gpu_too(
+    make_bank: Any, recipe: Any, convnet: Any, tmp_path: Path, precision: Any
+) -> None:
+    compute = Compute(torch.device("cuda:0"), precision, 1, True)
+    apply(compute)
+    setup = Setup(make_bank, compute, recipe, convnet)
+    whole = setup.run()
+    with pytest.raises(Stopped):
+        setup.run(tmp_path, StopAt(5))
+    assert same(setup.run(tmp_path), whole)
+    assert not same(setup.run(seed=1), whole)
