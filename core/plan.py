@@ -124,17 +124,14 @@ def trials(spec: Spec, facts: DataFacts, seed: int) -> list[Trial]:
 
 
 def _subset_trials(spec: Spec, facts: DataFacts, seed: int) -> list[Trial]:
-    """The whole subset at rate 1 - m/N (a listed rate that keeps m samples is that rate), and its
-    best samples at higher rates."""
+    """The whole subset at rate 1 - m/N, and its best samples at higher rates. A listed rate that
+    keeps m samples, or that is the same to four decimals, stands for the former."""
     size, total = subset_size(spec, facts), facts.n_train
-    kept = {r: n_keep(r, total) for r in sorted(spec.prune.rates)}
-    if size not in kept.values():
-        kept[1 - size / total] = size
-    return [
-        Trial(seed, "subset_only", spec.prune.policy, r, n)
-        for r, n in sorted(kept.items())
-        if n <= size
-    ]
+    kept = {r: n for r in spec.prune.rates if (n := n_keep(r, total)) <= size}
+    whole = 1 - size / total
+    if size not in kept.values() and f"{whole:.4f}" not in {f"{r:.4f}" for r in kept}:
+        kept[whole] = size
+    return [Trial(seed, "subset_only", spec.prune.policy, r, n) for r, n in sorted(kept.items())]
 
 
 def build_graph(cells: Sequence[tuple[Spec, DataFacts]]) -> Graph:
@@ -156,19 +153,22 @@ def build_graph(cells: Sequence[tuple[Spec, DataFacts]]) -> Graph:
             names[unique] = named.identity
             local[task.id] = unique
             merged[named.identity] = replace(named, id=unique)
-    return Graph(tuple(merged.values()), tuple(s for s, _ in cells), tuple(f for _, f in cells))
+    tasks = tuple(_recounted(task, cells) for task in merged.values())
+    return Graph(tasks, tuple(s for s, _ in cells), tuple(f for _, f in cells))
 
 
 def _unite(known: Task, other: Task) -> Task:
     scores = {digest(s): s for s in (*known.scores, *other.scores)}
-    extra = max(known.extra_passes, other.extra_passes)
-    return replace(
-        known,
-        cells=(*known.cells, *other.cells),
-        scores=tuple(scores.values()),
-        extra_passes=extra,
-        passes=known.passes - known.extra_passes + extra,
-    )
+    return replace(known, cells=(*known.cells, *other.cells), scores=tuple(scores.values()))
+
+
+def _recounted(task: Task, cells: Sequence[tuple[Spec, DataFacts]]) -> Task:
+    """A scoring task with the passes of all its cells' scores."""
+    if not task.scores or len(task.cells) == 1:
+        return task
+    spec, facts = cells[task.cells[0]]
+    count = facts.n_train if task.stage == "reference" else subset_size(spec, facts)
+    return replace(task, **_scoring_passes(spec, count, task.scores))
 
 
 def wanted_scores(spec: Spec) -> tuple[Mapping[str, Any], ...]:
@@ -230,7 +230,8 @@ def _seed_tasks(
                 needs = (subset,)
             parts = {
                 "trial": [trial.method, trial.policy, trial.rate],
-                "prune": _policy(plain),
+                "params": spec.prune.params if trial.policy == spec.prune.policy else {},
+                "score": scores[0] if {score, reference} & set(needs) else None,
                 **base,
             }
             yield task(f"prune-{trial.id}", needs, parts, trial=trial)
@@ -238,10 +239,6 @@ def _seed_tasks(
         parts = {**base, "model": plain["model"], "retrain": plain["retrain"], "rate": trial.rate}
         passes = retrain_passes(spec, facts, trial.n_keep)
         yield task(f"retrain-{trial.id}", selection, parts, trial=trial, passes=passes)
-
-
-def _policy(plain: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in plain["prune"].items() if k != "rates"}
 
 
 def _scoring_passes(spec: Spec, count: int, scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
