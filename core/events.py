@@ -18,8 +18,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import Any, ClassVar
+
+from pydantic import TypeAdapter, ValidationError
 
 
 @dataclass(frozen=True)
@@ -180,14 +183,23 @@ TYPES: dict[str, type[Event]] = {
 
 
 def from_dict(plain: Mapping[str, Any]) -> Event | None:
-    """The event of a journal line, None when its type or shape is unknown (a newer writer)."""
-    cls = TYPES.get(str(plain.get("type")))
-    if cls is None:
+    """The event of a journal line, None when its type or shape is unknown (a newer writer, or a
+    damaged line)."""
+    kind = str(plain.get("type"))
+    if kind not in TYPES:
         return None
     try:
-        return cls(**{f.name: plain[f.name] for f in fields(cls) if f.name in plain})
-    except TypeError:
+        event = _adapter(kind).validate_python(plain)
+    except ValidationError:
         return None
+    if isinstance(event, Points) and not len(event.step) == len(event.epoch) == len(event.value):
+        return None
+    return event
+
+
+@lru_cache
+def _adapter(kind: str) -> TypeAdapter[Event]:
+    return TypeAdapter(TYPES[kind])
 
 
 def _finite(value: Any) -> Any:

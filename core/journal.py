@@ -45,14 +45,21 @@ class Journal:
         with self._lock:
             line = {"v": VERSION, "seq": self.seq, "ts": round(time.time(), 3), "type": event.type}
             data = json.dumps({**line, **event.to_dict()}, separators=(",", ":")) + "\n"
+            end = os.fstat(self._file.fileno()).st_size
             try:
-                self._file.write(data.encode())
+                self._write(data.encode())
                 if durable:
                     os.fsync(self._file.fileno())
             except OSError as error:
+                os.ftruncate(self._file.fileno(), end)  # half a line would spoil the next one
                 what = f"cannot write {self.path}: {error.strerror}"
                 raise DiskFull(what, "free some space, then resume") from error
             self.seq += 1
+
+    def _write(self, data: bytes) -> None:
+        """All of it: a disk that is getting full takes a part without an error."""
+        while data:
+            data = data[self._file.write(data) :]
 
     def close(self) -> None:
         """Close the file; the journal stays readable."""
@@ -60,26 +67,36 @@ class Journal:
 
 
 class Tail:
-    """The following end: each :meth:`poll` returns the whole records that are new."""
+    """The following end: each :meth:`poll` returns the whole records that are new.
+
+    A line without its end is read again at the next poll, because a writer that takes over drops it
+    and writes another in its place.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._offset = 0
-        self._rest = b""
 
     def poll(self, max_bytes: int = 8 << 20) -> list[Record]:
-        """New records, at most ``max_bytes`` of journal at a time. A missing file: none."""
+        """New records, at most ``max_bytes`` of journal (or one line) at a time. A missing file:
+        none."""
+        found: list[Record] = []
+        while not found and (lines := self._whole_lines(max_bytes)):
+            found = [r for line in lines if (r := _parse(line))]
+        return found
+
+    def _whole_lines(self, max_bytes: int) -> list[bytes]:
         try:
             with open(self.path, "rb") as file:
-                if os.fstat(file.fileno()).st_size < self._offset + len(self._rest):
-                    self._rest = b""  # the writer dropped a torn line that was only half read
-                file.seek(self._offset + len(self._rest))
-                data = self._rest + file.read(max_bytes)
+                file.seek(self._offset)
+                data = file.read(max_bytes)
+                while data and b"\n" not in data and (more := file.read(max_bytes)):
+                    data += more
         except OSError:
             return []
-        whole, newline, self._rest = data.rpartition(b"\n")
-        self._offset += len(whole) + len(newline)
-        return [r for line in whole.splitlines() if (r := _parse(line))] if newline else []
+        whole = data[: data.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        return whole.split(b"\n")[:-1]
 
 
 def read(path: Path) -> Iterator[Record]:
@@ -92,7 +109,7 @@ def read(path: Path) -> Iterator[Record]:
 def _parse(line: bytes) -> Record | None:
     try:
         plain: Any = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(plain, dict):
         return None
@@ -104,7 +121,10 @@ def _parse(line: bytes) -> Record | None:
     seq, ts = plain.get("seq"), plain.get("ts")
     if event is None or not isinstance(seq, int) or not isinstance(ts, int | float):
         return None
-    return Record(seq, float(ts), event)
+    try:
+        return Record(seq, float(ts), event)
+    except OverflowError:
+        return None
 
 
 def _drop_torn_line(path: Path) -> None:
