@@ -1,0 +1,292 @@
+"""The commands and their words. Each imports its own module when it is called, so that
+``prunectl --help`` loads Typer and nothing else."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from prunectl.cli import completion
+
+
+class Commands(TyperGroup):
+    """Turns the engine's errors into ``error: what`` and an exit code, and nothing else."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; its return value is the exit code."""
+        try:
+            code = super().invoke(ctx)
+        except OSError as error:
+            if isinstance(error, BrokenPipeError):
+                raise  # `prunectl ls | head` is no error; Typer ends quietly
+            from prunectl.cli import output
+
+            output.fail(f"{error.filename or ''}: {error.strerror or error}".lstrip(": "))
+            code = output.MACHINE
+        except Exception as error:
+            from core.errors import PrunectlError
+            from prunectl.cli import output
+
+            if not isinstance(error, PrunectlError):
+                raise
+            output.fail(error.what, error.todo)
+            code = error.exit_code
+        raise typer.Exit(code or 0)
+
+
+app = typer.Typer(
+    name="prunectl",
+    cls=Commands,
+    help="Which samples can you drop, what does it cost, and did it pay? "
+    "Score a subset, extrapolate, prune, retrain.",
+    epilog="Example: prunectl run quickstart",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+RunId = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN", help="Id, unique prefix or path.", autocompletion=completion.run_ids
+    ),
+]
+OptionalRun = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="RUN", help="Id, unique prefix or path; else the newest.",
+        autocompletion=completion.run_ids,
+    ),
+]  # fmt: skip
+RunsDir = Annotated[
+    Path | None,
+    typer.Option("--runs-dir", metavar="DIR", help="Else $PRUNECTL_RUNS, else ./runs."),
+]
+Json = Annotated[bool, typer.Option("--json", help="JSON on stdout and nothing else.")]
+Detach = Annotated[bool, typer.Option("--detach", help="Leave it running and return its id.")]
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as of
+
+        print(of("prunectl"))
+        raise typer.Exit()
+
+
+@app.command(epilog="Example: prunectl run quickstart --set train.epochs=20ep --seeds 5")
+def run(
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="PRESET|SPEC.yaml", help="What to run.",
+            autocompletion=completion.preset_names,
+        ),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="The same, by name.", autocompletion=completion.preset_names
+        ),
+    ] = None,
+    assign: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change a key; repeatable, YAML."),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="D", help="auto, cpu, cuda:0 or mps.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(metavar="N", help="Seeds 0 to N-1.")] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Compute all of it again, reuse nothing.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only predict the cost.")] = False,
+    detach: Detach = False,
+    as_json: Json = False,
+    runs_dir: RunsDir = None,
+) -> int:
+    """Run a preset or a spec: subset, score, extrapolate, prune, retrain."""
+    from prunectl.cli import run as command
+
+    return command.run(
+        source, preset, assign or [], device=device, seeds=seeds, fresh=fresh, dry_run=dry_run,
+        detach=detach, as_json=as_json, runs_dir=runs_dir,
+    )  # fmt: skip
+
+
+@app.command(epilog="Example: prunectl resume k3fa")
+def resume(
+    name: RunId, detach: Detach = False, as_json: Json = False, runs_dir: RunsDir = None
+) -> int:
+    """Continue a stopped, failed or killed run where it was."""
+    from prunectl.cli import control
+
+    return control.resume(name, detach=detach, as_json=as_json, runs_dir=runs_dir)
+
+
+@app.command(epilog="Example: prunectl attach k3fa")
+def attach(name: OptionalRun = None, as_json: Json = False, runs_dir: RunsDir = None) -> int:
+    """Follow a run that works in the background; Ctrl-C detaches."""
+    from prunectl.cli import control
+
+    return control.attach(name, as_json=as_json, runs_dir=runs_dir)
+
+
+@app.command(epilog="Example: prunectl stop k3fa")
+def stop(
+    name: RunId,
+    now: Annotated[bool, typer.Option("--now", help="Kill it, without a checkpoint.")] = False,
+    runs_dir: RunsDir = None,
+) -> int:
+    """Stop a run gracefully: it writes a checkpoint and can be resumed."""
+    from prunectl.cli import control
+
+    return control.stop(name, now=now, runs_dir=runs_dir)
+
+
+@app.command(epilog="Example: prunectl logs -f k3fa")
+def logs(
+    name: OptionalRun = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")] = False,
+    worker: Annotated[
+        bool, typer.Option("--worker", help="What the process printed instead.")
+    ] = False,
+    runs_dir: RunsDir = None,
+) -> int:
+    """What happened in a run, one line an event."""
+    from prunectl.cli import control
+
+    return control.logs(name, follow=follow, worker=worker, runs_dir=runs_dir)
+
+
+@app.command(epilog="Example: prunectl ls --json")
+def ls(as_json: Json = False, runs_dir: RunsDir = None) -> int:
+    """List the runs, newest first."""
+    from prunectl.cli import listing
+
+    return listing.runs(as_json=as_json, runs_dir=runs_dir)
+
+
+@app.command(epilog="Example: prunectl show k3fa --json > summary.json")
+def show(name: OptionalRun = None, as_json: Json = False, runs_dir: RunsDir = None) -> int:
+    """Show a run's results."""
+    from prunectl.cli import listing
+
+    return listing.show(name, as_json=as_json, runs_dir=runs_dir)
+
+
+@app.command(epilog="Example: prunectl rm k3fa")
+def rm(
+    names: Annotated[
+        list[str], typer.Argument(metavar="RUN...", autocompletion=completion.run_ids)
+    ],
+    runs_dir: RunsDir = None,
+) -> int:
+    """Move runs to the trash."""
+    from prunectl.cli import trash
+
+    return trash.remove(names, runs_dir)
+
+
+@app.command(epilog="Example: prunectl restore k3fa")
+def restore(
+    names: Annotated[
+        list[str], typer.Argument(metavar="RUN...", autocompletion=completion.trashed_ids)
+    ],
+    runs_dir: RunsDir = None,
+) -> int:
+    """Bring runs back from the trash."""
+    from prunectl.cli import trash
+
+    return trash.restore(names, runs_dir)
+
+
+@app.command(epilog="Example: prunectl presets quickstart > my.yaml")
+def presets(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="PRESET", help="Print its text.", autocompletion=completion.preset_names
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """List the presets, or print one."""
+    from prunectl.cli import listing
+
+    return listing.presets(name, as_json=as_json)
+
+
+@app.command(epilog="Example: prunectl plugins score")
+def plugins(
+    kind: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="KIND", help="Only this kind, with options.", autocompletion=completion.kinds
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> int:
+    """List what a spec can name: datasets, models, scores, extrapolators, policies."""
+    from prunectl.cli import listing
+
+    return listing.plugins(kind, as_json=as_json)
+
+
+@app.command(epilog="Example: prunectl doctor --json")
+def doctor(as_json: Json = False, runs_dir: RunsDir = None) -> int:
+    """Check python, packages, device, disk and folders."""
+    from prunectl.cli import doctor as command
+
+    return command.doctor(as_json=as_json, runs_dir=runs_dir)
+
+
+@app.command(epilog="Example: prunectl where")
+def where(as_json: Json = False, runs_dir: RunsDir = None) -> int:
+    """Print every path prunectl uses."""
+    from prunectl.cli import doctor as command
+
+    return command.where(as_json=as_json, runs_dir=runs_dir)
+
+
+LATER = (
+    "sweep", "tui", "compare", "export", "report", "gc", "data", "extrapolate", "prune", "ui",
+    "sync", "cancel",
+)  # fmt: skip
+
+
+def _later(ctx: typer.Context) -> None:
+    from core.errors import UserError
+
+    raise UserError(f"`prunectl {ctx.info_name}` is not in this version")
+
+
+for _name in LATER:
+    app.command(
+        _name,
+        hidden=True,
+        help="Not in this version.",
+        epilog="Example: prunectl --help",
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    )(_later)
+
+
+def main() -> None:
+    """The console script."""
+    if sys.platform == "win32":
+        sys.exit("error: prunectl runs on Linux and macOS\n  on Windows use WSL")
+    from prunectl.cli import output
+
+    output.prepare_streams()
+    app(prog_name="prunectl")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,230 @@
+"""``summary.json`` as tables: accuracy, rank correlation, the ledger, where everything is.
+
+Percent and percentage points; times in seconds as measured. What the numbers do not show is said
+in words beside them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from rich import box
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from prunectl import words
+
+Row = Mapping[str, Any]
+_METRIC = "test_accuracy"
+_TRUTH = {
+    "reference": "spearman", "ceiling": "ceiling_spearman", "reliability": "reliability_spearman",
+}  # fmt: skip
+_OPTIMISTIC = "held-out is optimistic: agreement with the subset's own scores"
+_WITH_TRUTH = (
+    "\nreference: against full-data scores, on unscored samples only"
+    "\nceiling: the subset's scores against them; reliability: two full runs against each other"
+)
+_WITHOUT_TRUTH = "\nonly a run with reference: full can tell the truth"
+
+
+def everything(summary: Row, folder: Path) -> list[RenderableType]:
+    """All tables of a run, in reading order."""
+    blocks = [
+        accuracy(summary), correlation(summary), kept_recall(summary),
+        stages(summary), saving(summary), verdict(summary), artifacts(summary, folder),
+    ]  # fmt: skip
+    shown: list[RenderableType] = []
+    for block in blocks:
+        if block is not None:
+            shown += ["", block]
+    return shown[1:]
+
+
+def accuracy(summary: Row) -> RenderableType | None:
+    """Metric by method and prune rate, with what one may conclude against random pruning."""
+    rows = [r for r in summary.get("tradeoff") or () if r.get("metric") == _METRIC]
+    if not rows:
+        return None
+    table = _table("Test accuracy in percent, by prune rate")
+    for name in ("method", "rate"):
+        table.add_column(name)
+    for name in ("mean", "std", "n"):
+        table.add_column(name, justify="right")
+    table.add_column("points above random, 95% interval")
+    for method, group in _by(rows, "method").items():
+        for index, row in enumerate(sorted(group, key=lambda r: r["rate"])):
+            table.add_row(
+                method if index == 0 else "", _rate(row["rate"]), words.percent(row["mean"]),
+                words.percent(row["std"]), str(row["n"]), words.versus_random(row.get("vs_random")),
+                end_section=index == len(group) - 1,
+            )  # fmt: skip
+    few = min(int(r["n"]) for r in rows)
+    if few < words.MIN_SEEDS:
+        table.caption = f"n = {few}: no interval below {words.MIN_SEEDS} seeds"
+    return table
+
+
+def correlation(summary: Row) -> RenderableType | None:
+    """Spearman correlation per seed: held-out, and against full-data scores where there are any."""
+    rows = list(summary.get("extrapolation") or ())
+    if not rows:
+        return None
+    truth = _TRUTH if any(r.get("reference") for r in rows) else {}
+    scores = list(dict.fromkeys(str(r["score"]) for r in rows))
+    table = _table(f"Rank correlation (Spearman) of predicted {', '.join(scores)}")
+    for name in ("score", "seed", "chosen", "held-out (optimistic)"):
+        if name != "score" or len(scores) > 1:
+            table.add_column(name)
+    for name in truth:
+        table.add_column(name, justify="right")
+    for row in rows:
+        found = row.get("reference") or {}
+        table.add_row(
+            *([row["score"]] if len(scores) > 1 else []),
+            str(row["seed"]), words.params(row.get("chosen")), _heldout(row.get("heldout") or {}),
+            *(words.number(found.get(key)) for key in truth.values()),
+        )  # fmt: skip
+    table.caption = _OPTIMISTIC + (_WITH_TRUTH if truth else _WITHOUT_TRUTH)
+    return table
+
+
+def kept_recall(summary: Row) -> RenderableType | None:
+    """Share of the truly best samples that were kept, mean over seeds."""
+    by_rate: dict[float, list[float]] = defaultdict(list)
+    for row in summary.get("extrapolation") or ():
+        for entry in (row.get("reference") or {}).get("kept_recall") or ():
+            if entry.get("value") is not None:
+                by_rate[entry["rate"]].append(entry["value"])
+    if not by_rate:
+        return None
+    rates = sorted(by_rate)
+    table = _table("Kept recall: share of the best by full-data score that was kept, percent")
+    table.add_column("rate")
+    for rate in rates:
+        table.add_column(_rate(rate), justify="right")
+    table.add_row("kept", *(words.percent(fmean(by_rate[r]), 1) for r in rates))
+    table.add_row("by chance", *(words.percent(1 - r, 1) for r in rates))
+    return table
+
+
+def stages(summary: Row) -> RenderableType | None:
+    """The ledger by kind of stage."""
+    rows = (summary.get("cost") or {}).get("stages") or ()
+    if not rows:
+        return None
+    return stage_table("What it cost, all seeds together", rows)
+
+
+def stage_table(title: str, rows: Iterable[Row]) -> Table:
+    """Tasks, seconds and sample passes per kind of stage, of measured or predicted rows."""
+    table = _table(title)
+    table.add_column("stage")
+    for name in ("tasks", "reused", "seconds", "sample passes"):
+        table.add_column(name, justify="right")
+    grouped = _by(rows, "stage")
+    for stage, group in grouped.items():
+        table.add_row(stage, *_costs(group), end_section=stage == list(grouped)[-1])
+    table.add_row("all", *_costs([r for group in grouped.values() for r in group]))
+    return table
+
+
+def saving(summary: Row) -> RenderableType | None:
+    """What each method saves per rate, in time and in sample passes."""
+    cost = summary.get("cost") or {}
+    return saving_table(cost.get("by_rate") or (), main_method(summary))
+
+
+def saving_table(rows: Sequence[Row], method: str | None) -> Table | None:
+    """Saving by rate: the method in seconds and passes, every other one in seconds."""
+    rows = [r for r in rows if r["method"] != "full"]
+    if not rows:
+        return None
+    rates = sorted({r["rate"] for r in rows if r["method"] != "subset_only"})
+    table = _table("Saved against full training, percent (everything a method needs is charged)")
+    table.add_column("method")
+    for rate in rates:
+        table.add_column(_rate(rate), justify="right")
+    for name, group in _by(rows, "method").items():
+        if not any(r["rate"] in rates for r in group):
+            continue
+        table.add_row(f"{name}, time", *_savings(group, rates, "saving"))
+        if name == method:
+            table.add_row(f"{name}, passes", *_savings(group, rates, "saving_passes"))
+    return table
+
+
+def verdict(summary: Row) -> RenderableType | None:
+    """The break-even rate as a sentence."""
+    cost = summary.get("cost")
+    if not cost:
+        return None
+    full = cost.get("full_training_seconds")
+    how = "measured" if cost.get("full_measured") else "estimated"
+    known = f" (full training: {words.clock(full)}, {how})" if full else ""
+    return Text(words.pays(cost.get("break_even_rate")) + known, style="bold")
+
+
+def artifacts(summary: Row, folder: Path) -> RenderableType:
+    """Where everything lies."""
+    lines = [("run", folder), ("numbers", folder / "summary.json")]
+    if (summary.get("artifacts") or {}).get("scores"):
+        lines.append(("scores", folder / "scores"))
+    lines += [(n, folder / n) for n in ("kept", "predictions", "models") if _filled(folder / n)]
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column()
+    grid.add_column(overflow="fold")
+    for name, path in lines:
+        grid.add_row(name, Text(str(path)))
+    return grid
+
+
+def main_method(summary: Row) -> str | None:
+    """The spec's own method: the extrapolator's name."""
+    return next((str(r["method"]) for r in summary.get("extrapolation") or ()), None)
+
+
+def _table(title: str) -> Table:
+    return Table(
+        title=title, title_justify="left", caption_justify="left", title_style="bold",
+        box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False,
+    )  # fmt: skip
+
+
+def _by(rows: Iterable[Row], key: str) -> dict[str, list[Row]]:
+    grouped: dict[str, list[Row]] = {}
+    for row in rows:
+        grouped.setdefault(str(row[key]), []).append(row)
+    return grouped
+
+
+def _rate(rate: float) -> str:
+    return f"{rate:.4f}".rstrip("0").ljust(4, "0")
+
+
+def _heldout(heldout: Row) -> str:
+    spearman, n = heldout.get("spearman"), heldout.get("n")
+    if spearman is None:
+        return f"undefined, n={n}"
+    span = words.interval(heldout.get("ci_low"), heldout.get("ci_high")) or "(no interval)"
+    return f"{spearman:.3f} {span} n={n}"
+
+
+def _costs(rows: Sequence[Row]) -> tuple[str, ...]:
+    reused = sum(bool(r.get("reused")) for r in rows)
+    seconds = sum(r.get("seconds") or 0.0 for r in rows)
+    passes = sum(r.get("sample_passes") or 0 for r in rows)
+    return str(len(rows)), str(reused), f"{seconds:,.2f}", words.count(passes)
+
+
+def _savings(rows: Sequence[Row], rates: Sequence[float], key: str) -> list[str]:
+    by_rate = {r["rate"]: r.get(key) for r in rows}
+    return [words.percent(by_rate.get(rate), 1) for rate in rates]
+
+
+def _filled(folder: Path) -> bool:
+    return folder.is_dir() and any(folder.iterdir())
