@@ -46,7 +46,7 @@ class State:
         """Whether the worker process exists. Of another host's only its own word is known."""
         if self.status not in ALIVE:
             return False
-        if self.host != hostname():
+        if self.host not in ("", hostname()):
             return True
         if self.pid is None:  # started, but its first word has not come
             return time.time() - self.heartbeat < _STARTUP_SECONDS

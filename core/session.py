@@ -55,11 +55,11 @@ class Session:
             print(f"{run.id} is already being worked on", file=sys.stderr)
             return 2
         self._handle_signals()
-        (run.path / "stop.request").unlink(missing_ok=True)
-        self._write_state()
-        with disk_errors(run.path):
-            self.journal = Journal(run.journal)
-        self.before = list(read(run.journal))
+        try:
+            self._take()
+        except PrunectlError as error:  # without a journal, all that can be said is the state
+            print(f"error: {error}", file=sys.stderr)
+            return self._without_journal(error)
         beat = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         beat.start()
         try:
@@ -72,6 +72,20 @@ class Session:
             traceback.print_exc()
             return self._fail(RunFailure(f"{type(error).__name__}: {error}", "see worker.log"))
         return self._end("finished", None, 0)
+
+    def _take(self) -> None:
+        folder = self.run_folder
+        with disk_errors(folder.path):
+            (folder.path / "stop.request").unlink(missing_ok=True)
+            self._write_state()
+            self.journal = Journal(folder.journal)
+        self.before = list(read(folder.journal))
+
+    def _without_journal(self, error: PrunectlError) -> int:
+        self.status = "failed"
+        with suppress(PrunectlError, OSError):
+            self._write_state(error.kind)
+        return error.exit_code
 
     def emit(self, event: ev.Event) -> None:
         """Write an event; those a resume depends on are on the disk before this returns."""

@@ -71,7 +71,7 @@ class Store:
             self.warn(f"the stored result {key} is broken ({problem}); it is made again")
             shutil.rmtree(folder, ignore_errors=True)
             return None
-        seal = Seal(key, folder, sealed.get("cost", {}), sealed.get("meta", {}))
+        seal = Seal(key, folder, sealed["cost"], sealed["meta"])
         self._verified[key] = seal
         return seal
 
@@ -140,14 +140,16 @@ class _Writer:
 
 
 def _problem(folder: Path, sealed: Any) -> str:
-    if not isinstance(sealed, dict) or not isinstance(sealed.get("files"), dict):
+    if not isinstance(sealed, dict) or not isinstance(sealed.get("schema"), int):
         return "no seal"
-    if sealed.get("schema", 0) > SCHEMA:
+    if sealed["schema"] > SCHEMA:
         raise UserError(f"{folder} was written by a newer version", "upgrade prunectl")
+    if not all(isinstance(sealed.get(part), dict) for part in ("files", "cost", "meta")):
+        return "a damaged seal"
     for name, about in sealed["files"].items():
-        file = folder / name
-        if not file.is_file() or file.stat().st_size != about["bytes"]:
+        file, known = folder / name, about if isinstance(about, dict) else {}
+        if not file.is_file() or file.stat().st_size != known.get("bytes"):
             return f"{name} is missing or has another size"
-        if sha256(file) != about["sha256"]:
+        if sha256(file) != known.get("sha256"):
             return f"{name} has another checksum"
     return ""

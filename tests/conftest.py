@@ -37,9 +37,9 @@ def _shared_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A home, a runs folder and a place for leases for this test alone."""
-    _set_folders(monkeypatch, tmp_path)
+def _own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home, a runs folder and a place for leases for this test alone, beside its tmp_path."""
+    _set_folders(monkeypatch, tmp_path_factory.mktemp("own"))
 
 
 def _set_folders(patch: pytest.MonkeyPatch, base: Path) -> None:
