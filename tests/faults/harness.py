@@ -9,7 +9,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -49,23 +51,64 @@ def make_run(folder: Path, **changes: Any) -> Run:
     return create_run(folder, parse_spec({**SPEC, **changes}))
 
 
-def work(run: Run, die: Match | None = None, *, after: bool = False) -> int:
-    """Work on a run in a child process; it dies at the first event that ``die`` matches, before
-    (or after) writing it. The exit code, -9 when it died."""
+def start(
+    run: Run,
+    die: Match | None = None,
+    *,
+    after: bool = False,
+    first: Callable[[], None] | None = None,
+    hold: tuple[Match, Path] | None = None,
+) -> BaseProcess:
+    """Start a worker on a run in a child process. It dies at the first event that ``die`` matches,
+    before (or ``after``) writing it; ``first`` is called in the child; after an event that
+    ``hold`` matches it waits until a file appears or a stop was noticed."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["core.work", "core.extrapolators.knn"])
-    child = context.Process(target=_child, args=(run.path, die, after))
+    child = context.Process(target=_child, args=(run.path, die, after, first, hold))
     child.start()
+    return child
+
+
+def finish(child: BaseProcess) -> int:
+    """Wait for a worker; its exit code, -9 when it was killed."""
     child.join(120)
     if child.exitcode is None:
         child.kill()
-        raise TimeoutError(f"the worker on {run.id} hangs")
+        raise TimeoutError("the worker hangs")
     return child.exitcode
 
 
-def _child(path: Path, die: Match | None, after: bool) -> None:
+def work(
+    run: Run,
+    die: Match | None = None,
+    *,
+    after: bool = False,
+    first: Callable[[], None] | None = None,
+) -> int:
+    """Work on a run in a child process to its end, see :func:`start`."""
+    return finish(start(run, die, after=after, first=first))
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
+    """Poll until something is true; TimeoutError when it never is."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError("it did not come true")
+        time.sleep(0.02)
+
+
+def _child(
+    path: Path,
+    die: Match | None,
+    after: bool,
+    first: Callable[[], None] | None,
+    hold: tuple[Match, Path] | None,
+) -> None:
     from core import session, worker
 
+    if first is not None:
+        first()
     write = session.Session.emit
 
     def emit(self: session.Session, event: ev.Event) -> None:
@@ -75,6 +118,8 @@ def _child(path: Path, die: Match | None, after: bool) -> None:
         write(self, event)
         if deadly:
             os.kill(os.getpid(), signal.SIGKILL)
+        if hold is not None and hold[0](event):
+            wait_until(lambda: hold[1].exists() or self.stop.is_set())
 
     session.Session.emit = emit  # type: ignore[method-assign]  # this process only
     raise SystemExit(worker.main([str(path)]))
