@@ -145,6 +145,15 @@ class View:
         found = self.curves.get(task, {}).get(series)
         return found.value[-1] if found and found.value else None
 
+    def epoch_of(self, task: TaskView) -> tuple[int, int] | None:
+        """The epoch a training is in and their number; None where the recipe counts steps."""
+        recipe = self.spec.get("retrain" if task.stage == "retrain" else "train") or {}
+        length = str(recipe.get("epochs", ""))
+        if not length.endswith("ep") or recipe.get("budget", "epochs") != "epochs":
+            return None
+        total = int(length.removesuffix("ep"))
+        return min(int(task.share * total) + 1, total), total
+
     def seconds_left(self, now: float) -> float | None:
         """Time left at the speed of this session; None before there is one to judge by.
 

@@ -44,6 +44,12 @@ def clock(seconds: float | None) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
+def elapsed(seconds: float) -> str:
+    """A running clock, in whole seconds."""
+    whole = max(round(seconds), 0)
+    return f"{whole} s" if whole < 100 else clock(float(whole))
+
+
 def about(seconds: float) -> str:
     """A time span that is only roughly known."""
     if seconds < 10:
@@ -109,5 +115,5 @@ def pays(break_even: float | None) -> str:
 def params(options: Mapping[str, Any] | None) -> str:
     """Chosen options: ``k=20 distance``."""
     named = dict(options or {})
-    shown = [f"{key}={value}" for key, value in named.items() if not isinstance(value, str)]
-    return " ".join([*shown, *(v for v in named.values() if isinstance(v, str))]) or DASH
+    shown = (v if isinstance(v, str) else f"{k}={v}" for k, v in named.items())
+    return " ".join(shown) or DASH

@@ -24,7 +24,7 @@ from prunectl.view import StageView, TaskView, View
 
 _FRAMES_PER_SECOND = 4
 _PROGRESS_LINE_SECONDS = 60.0
-_BAR = 24
+_BAR = 20
 _SHOWN = {
     "train/loss": "loss {:.4f}",
     "train/accuracy": "train {:.1%}",
@@ -123,11 +123,9 @@ def picture(view: View, run: str, now: float, behind: str | None = None) -> Rend
         grid.add_column(no_wrap=True, overflow="ellipsis")
     for stage in view.stages():
         grid.add_row(*_stage_row(stage))
-    parts: list[RenderableType] = [_head(view, run), grid]
-    if task := view.running:
-        parts.append(_task_line(view, task))
-    parts.append(_foot(view, now, behind))
-    return Group(*parts)
+    task = view.running
+    grid.add_row(*(_task_row(view, task) if task and task.total else ("", "", "", "")))
+    return Group(_head(view, run), grid, _foot(view, now, behind))
 
 
 def _head(view: View, run: str) -> Text:
@@ -147,35 +145,41 @@ def _stage_row(stage: StageView) -> tuple[RenderableType, ...]:
         mark = Text("+", style="green")
     elif stage.running:
         mark = Text(">", style="cyan")
-    name = Text.assemble(mark, " ", stage.stage)
-    counted = Text(f"{stage.finished}/{stage.total}", style="dim", justify="right")
-    bar = ProgressBar(total=1.0, completed=stage.share, width=_BAR)
+    digits = len(str(stage.total))
+    counted = Text(f"{stage.finished:>{digits}}/{stage.total}", style="dim", justify="right")
     note = f"{stage.reused} reused" if stage.reused else ""
-    return name, counted, bar, Text(note, style="dim")
+    if task := stage.running:
+        note = task.trial or f"seed {task.seed}"
+    bar = ProgressBar(total=1.0, completed=stage.share, width=_BAR)
+    return Text.assemble(mark, " ", stage.stage), counted, bar, Text(note, style="dim")
 
 
-def _task_line(view: View, task: TaskView) -> Text:
-    said = [task.id]
-    if task.total:
-        said.append(amount(task.done, task.total, task.unit))
-    for series, shown in _SHOWN.items():
-        value = view.latest(task.id, series)
-        if value is not None:
-            said.append(shown.format(value))
-    return Text("  ".join(said), no_wrap=True, overflow="ellipsis")
+def _task_row(view: View, task: TaskView) -> tuple[RenderableType, ...]:
+    """Epochs, or steps where the recipe counts those, and the latest loss and accuracy."""
+    epoch = view.epoch_of(task)
+    done, total = epoch or (round(task.done), round(task.total))
+    unit = "epoch" if epoch else task.unit
+    said = [
+        shown.format(value)
+        for series, shown in _SHOWN.items()
+        if (value := view.latest(task.id, series)) is not None
+    ]
+    counted = Text(f"{done}/{total}", justify="right")
+    bar = ProgressBar(total=1.0, completed=task.share, width=_BAR, complete_style="cyan")
+    return f"  {unit}", counted, bar, "  ".join(said)
 
 
 def _foot(view: View, now: float, behind: str | None) -> Text:
     if view.status not in ("queued", "running"):
         reason = f" ({view.reason})" if view.reason else ""
-        spent = words.clock((view.last or now) - (view.session_began or now))
+        spent = words.elapsed((view.last or now) - (view.session_began or now))
         style = "green" if view.status == "finished" else "yellow"
         return Text(f"{view.status}{reason} after {spent}", style=style)
     if behind:
         return Text(f"queued behind {behind}", style="yellow")
     said = [f"{view.share:.0%}"]
     if view.session_began is not None:
-        said.append(f"{words.clock(max(round(now - view.session_began), 0))} so far")
+        said.append(f"{words.elapsed(now - view.session_began)} so far")
     left = view.seconds_left(now)
     if left is not None:
         said.append(f"{words.about(left)} left")

@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import Any
 
 from rich import box
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -27,7 +27,7 @@ _TRUTH = {
 _OPTIMISTIC = "held-out is optimistic: agreement with the subset's own scores"
 _WITH_TRUTH = (
     "\nreference: against full-data scores, on unscored samples only"
-    "\nceiling: the subset's scores against them; reliability: two full runs against each other"
+    "\nceiling: the subset's scores against them; reliability: two full runs compared"
 )
 _WITHOUT_TRUTH = "\nonly a run with reference: full can tell the truth"
 
@@ -50,23 +50,18 @@ def accuracy(summary: Row) -> RenderableType | None:
     rows = [r for r in summary.get("tradeoff") or () if r.get("metric") == _METRIC]
     if not rows:
         return None
-    table = _table("Test accuracy in percent, by prune rate")
-    for name in ("method", "rate"):
-        table.add_column(name)
-    for name in ("mean", "std", "n"):
-        table.add_column(name, justify="right")
-    table.add_column("points above random, 95% interval")
+    table = _table("method", "rate", "mean>", "std>", "n>", "points above random, 95% interval")
     for method, group in _by(rows, "method").items():
+        style = "bold" if method == main_method(summary) else ""
         for index, row in enumerate(sorted(group, key=lambda r: r["rate"])):
             table.add_row(
                 method if index == 0 else "", _rate(row["rate"]), words.percent(row["mean"]),
                 words.percent(row["std"]), str(row["n"]), words.versus_random(row.get("vs_random")),
-                end_section=index == len(group) - 1,
+                style=style, end_section=index == len(group) - 1,
             )  # fmt: skip
     few = min(int(r["n"]) for r in rows)
-    if few < words.MIN_SEEDS:
-        table.caption = f"n = {few}: no interval below {words.MIN_SEEDS} seeds"
-    return table
+    note = f"n = {few}: no interval below {words.MIN_SEEDS} seeds" if few < words.MIN_SEEDS else ""
+    return _titled("Test accuracy in percent, by prune rate", table, note)
 
 
 def correlation(summary: Row) -> RenderableType | None:
@@ -76,21 +71,22 @@ def correlation(summary: Row) -> RenderableType | None:
         return None
     truth = _TRUTH if any(r.get("reference") for r in rows) else {}
     scores = list(dict.fromkeys(str(r["score"]) for r in rows))
-    table = _table(f"Rank correlation (Spearman) of predicted {', '.join(scores)}")
-    for name in ("score", "seed", "chosen", "held-out (optimistic)"):
-        if name != "score" or len(scores) > 1:
-            table.add_column(name)
-    for name in truth:
-        table.add_column(name, justify="right")
+    common = _common([r.get("chosen") or {} for r in rows])
+    several = ["score"] if len(scores) > 1 else []
+    table = _table(
+        *several, "seed", "chosen", "held-out (optimistic)", *(f"{name}>" for name in truth)
+    )
     for row in rows:
-        found = row.get("reference") or {}
+        found, chosen = row.get("reference") or {}, row.get("chosen") or {}
         table.add_row(
-            *([row["score"]] if len(scores) > 1 else []),
-            str(row["seed"]), words.params(row.get("chosen")), _heldout(row.get("heldout") or {}),
+            *([row["score"]] if several else []), str(row["seed"]),
+            words.params({k: v for k, v in chosen.items() if k not in common}),
+            _heldout(row.get("heldout") or {}),
             *(words.number(found.get(key)) for key in truth.values()),
         )  # fmt: skip
-    table.caption = _OPTIMISTIC + (_WITH_TRUTH if truth else _WITHOUT_TRUTH)
-    return table
+    how = f"{rows[0]['method']} {words.params(common)}" if common else str(rows[0]["method"])
+    title = f"Rank correlation (Spearman) of predicted {', '.join(scores)} ({how})"
+    return _titled(title, table, _OPTIMISTIC + (_WITH_TRUTH if truth else _WITHOUT_TRUTH))
 
 
 def kept_recall(summary: Row) -> RenderableType | None:
@@ -103,13 +99,10 @@ def kept_recall(summary: Row) -> RenderableType | None:
     if not by_rate:
         return None
     rates = sorted(by_rate)
-    table = _table("Kept recall: share of the best by full-data score that was kept, percent")
-    table.add_column("rate")
-    for rate in rates:
-        table.add_column(_rate(rate), justify="right")
+    table = _table("rate", *(f"{_rate(rate)}>" for rate in rates))
     table.add_row("kept", *(words.percent(fmean(by_rate[r]), 1) for r in rates))
     table.add_row("by chance", *(words.percent(1 - r, 1) for r in rates))
-    return table
+    return _titled("Kept recall: share of the best by full-data score kept, percent", table)
 
 
 def stages(summary: Row) -> RenderableType | None:
@@ -120,17 +113,14 @@ def stages(summary: Row) -> RenderableType | None:
     return stage_table("What it cost, all seeds together", rows)
 
 
-def stage_table(title: str, rows: Iterable[Row]) -> Table:
+def stage_table(title: str, rows: Iterable[Row]) -> RenderableType:
     """Tasks, seconds and sample passes per kind of stage, of measured or predicted rows."""
-    table = _table(title)
-    table.add_column("stage")
-    for name in ("tasks", "reused", "seconds", "sample passes"):
-        table.add_column(name, justify="right")
+    table = _table("stage", "tasks>", "reused>", "seconds>", "sample passes>")
     grouped = _by(rows, "stage")
     for stage, group in grouped.items():
         table.add_row(stage, *_costs(group), end_section=stage == list(grouped)[-1])
     table.add_row("all", *_costs([r for group in grouped.values() for r in group]))
-    return table
+    return _titled(title, table)
 
 
 def saving(summary: Row) -> RenderableType | None:
@@ -139,23 +129,20 @@ def saving(summary: Row) -> RenderableType | None:
     return saving_table(cost.get("by_rate") or (), main_method(summary))
 
 
-def saving_table(rows: Sequence[Row], method: str | None) -> Table | None:
+def saving_table(rows: Sequence[Row], method: str | None) -> RenderableType | None:
     """Saving by rate: the method in seconds and passes, every other one in seconds."""
     rows = [r for r in rows if r["method"] != "full"]
     if not rows:
         return None
     rates = sorted({r["rate"] for r in rows if r["method"] != "subset_only"})
-    table = _table("Saved against full training, percent (everything a method needs is charged)")
-    table.add_column("method")
-    for rate in rates:
-        table.add_column(_rate(rate), justify="right")
+    table = _table("method", *(f"{_rate(rate)}>" for rate in rates))
     for name, group in _by(rows, "method").items():
         if not any(r["rate"] in rates for r in group):
             continue
         table.add_row(f"{name}, time", *_savings(group, rates, "saving"))
         if name == method:
             table.add_row(f"{name}, passes", *_savings(group, rates, "saving_passes"))
-    return table
+    return _titled("Saved against full training, percent; each method pays for all it needs", table)
 
 
 def verdict(summary: Row) -> RenderableType | None:
@@ -188,11 +175,24 @@ def main_method(summary: Row) -> str | None:
     return next((str(r["method"]) for r in summary.get("extrapolation") or ()), None)
 
 
-def _table(title: str) -> Table:
-    return Table(
-        title=title, title_justify="left", caption_justify="left", title_style="bold",
-        box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False,
-    )  # fmt: skip
+def _table(*columns: str) -> Table:
+    """An empty table; a column whose name ends with ``>`` is flush right."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
+    for name in columns:
+        table.add_column(name.rstrip(">"), justify="right" if name.endswith(">") else "left")
+    return table
+
+
+def _titled(title: str, table: Table, note: str = "") -> RenderableType:
+    """A table below its title; Rich's own titles are squeezed to the width of the table."""
+    parts: list[RenderableType] = [Text(title, style="bold"), table]
+    return Group(*parts, Text(note, style="italic")) if note else Group(*parts)
+
+
+def _common(options: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Options that have one value in all rows."""
+    first, *others = options
+    return {k: v for k, v in first.items() if all(o.get(k) == v for o in others)}
 
 
 def _by(rows: Iterable[Row], key: str) -> dict[str, list[Row]]:
