@@ -93,7 +93,7 @@ def disk_bytes(ctx: Context) -> int:
     spec, facts = ctx.graph.specs[0], ctx.graph.facts[0]
     with torch.device("meta"):
         net = construct(spec.model, ctx.dataset.train)
-    weights = 4 * sum(p.numel() for p in net.state_dict().values())
+    weights = 4 * int(sum(p.numel() for p in net.state_dict().values()))
     scores = 1 + len(spec.score.also)
     per_seed = 4 * facts.n_train * net.embedding_dim + facts.n_train * scores * 40
     per_seed += weights * (2 if spec.reference == "full" else 1)
@@ -103,7 +103,7 @@ def disk_bytes(ctx: Context) -> int:
         assert task.trial is not None
         total += 16 * task.trial.n_keep + 8 * facts.n_test
         total += 2 * weights if spec.compute.keep_models == "all" else 0
-    return total + 6 * weights  # two checkpoints with optimiser state
+    return int(total + 6 * weights)  # two checkpoints with optimiser state
 
 
 def _seconds_per_pass(ctx: Context) -> tuple[Mapping[str, float], str]:
