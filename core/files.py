@@ -14,12 +14,10 @@ from typing import Any
 
 from core.errors import DiskFull, MachineError
 
-_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
-
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turn what the file system says into one line: disk full, read-only, a file in the way."""
+    """Turn what the file system says into one line: disk full, read-only, no permission."""
     try:
         yield
     except OSError as error:
@@ -31,7 +29,7 @@ def disk_errors(path: Path) -> Iterator[None]:
                 f"disk full while writing {path}: {free / 1e6:.0f} MB left",
                 "free space, then resume",
             ) from error
-        if error.errno in _REFUSED:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise MachineError(
                 f"cannot write {path}: {error.strerror}", "choose a writable folder"
             ) from error

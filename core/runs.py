@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from core.errors import UserError, nearest
+from core.errors import MachineError, UserError, nearest
 from core.files import disk_errors, read_json, write_atomic, write_json
 from core.locks import hostname, process_start
 from core.spec import Spec
@@ -120,7 +120,12 @@ def store_folder(runs: Path) -> Path:
 def create_run(runs: Path, spec: Spec) -> Run:
     """A new run folder with the spec in it."""
     with disk_errors(runs):
-        runs.mkdir(parents=True, exist_ok=True)
+        try:
+            runs.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise MachineError(
+                f"cannot write {runs}: a file is in the way", "choose another --runs-dir"
+            ) from None
         while True:
             code = base64.b32encode(secrets.token_bytes(3)).decode().lower()[:4]
             if any(runs.glob(f"{code}-*")) or any((runs / TRASH).glob(f"{code}-*")):

@@ -45,7 +45,6 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
         (errno.EFBIG, DiskFull, "disk_full"),
         (errno.EACCES, MachineError, "environment"),
         (errno.EROFS, MachineError, "environment"),
-        (errno.ENOTDIR, MachineError, "environment"),
     ],
 )
 def test_what_the_disk_says(

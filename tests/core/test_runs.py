@@ -254,6 +254,6 @@ def test_a_summary_of_a_newer_version(runs: Path, make_spec: Make) -> None:
 def test_a_runs_folder_that_cannot_be_made(tmp_path: Path, make_spec: Make) -> None:
     (tmp_path / "file").touch()
     for folder in (tmp_path / "file", tmp_path / "file" / "runs"):
-        with pytest.raises(MachineError, match="cannot write") as caught:
+        with pytest.raises(MachineError, match="file is in the way") as caught:
             create_run(folder, make_spec())
         assert caught.value.exit_code == 4
