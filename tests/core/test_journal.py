@@ -155,7 +155,7 @@ def test_a_tail_sees_each_record_once_and_only_when_whole(path: Path) -> None:
 def test_a_tail_survives_the_torn_line_it_had_read_being_replaced(path: Path, longer: bool) -> None:
     write(path, message(0))
     with open(path, "ab") as file:
-        file.write(b'{"v":1,"seq":1,"ts":1,"type":"message","level":"info","text":"torn')
+        file.write(b'{"v":1,"seq":1,"ts":1,"type":"points","task":"t","step":[1,2')
     tail = Tail(path)
     assert texts(tail.poll()) == ["number 0"]
     assert tail.poll() == []

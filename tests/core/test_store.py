@@ -33,12 +33,12 @@ def store(reopen: Callable[[], Store]) -> Store:
     return reopen()
 
 
-def seal(store: Store, key: str = KEY, content: bytes = b"values") -> None:
+def seal(store: Store, key: str = KEY, content: bytes = b"values", seconds: float = 2.5) -> None:
     with store.writing(key) as out:
         (out.path / "values.npy").write_bytes(content)
         (out.path / "curve.json").write_text("[]")
         out.parts["a"] = 1
-        out.cost["seconds"] = 2.5
+        out.cost["seconds"] = seconds
         out.meta["direction"] = "high"
 
 
@@ -129,8 +129,9 @@ def test_a_broken_entry_is_told_removed_and_made_again(
 def test_sealing_again_replaces_the_entry(store: Store, reopen: Callable[[], Store]) -> None:
     seal(store)
     assert store.require(KEY).meta == {"direction": "high"}
-    seal(store, content=b"fresh")
+    seal(store, content=b"fresh", seconds=1.5)
     for one in (store, reopen()):
+        assert one.require(KEY).cost == {"seconds": 1.5}
         assert (one.require(KEY).path / "values.npy").read_bytes() == b"fresh"
 
 
