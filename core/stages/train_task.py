@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,7 @@ import torch
 
 from core import events as ev
 from core import registry
+from core.errors import Diverged
 from core.models.base import Net
 from core.models.build import build_net, construct
 from core.paradigms.base import Paradigm
@@ -119,10 +121,11 @@ def warm_up(task: Task, ctx: Context, paradigm: Paradigm, recipe: TrainSpec) -> 
     bank = ctx.dataset.train
     labelled = np.flatnonzero(np.asarray(bank.targets) >= 0)[: recipe.batch].astype(np.int64)
     net = build_net(ctx.spec(task).model, bank, 0, "scoring")
-    train(
-        net, paradigm, ctx.feed("train"), labelled, recipe,
-        seed=0, role="scoring", compute=ctx.compute, total_steps=1,
-    )  # fmt: skip
+    with suppress(Diverged):  # that is for the training itself to notice and to tell
+        train(
+            net, paradigm, ctx.feed("train"), labelled, recipe,
+            seed=0, role="scoring", compute=ctx.compute, total_steps=1,
+        )  # fmt: skip
 
 
 class _Voice(Control):

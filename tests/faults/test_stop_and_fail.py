@@ -104,6 +104,8 @@ def test_divergence_fails_the_run_and_keeps_the_last_good_checkpoint(tmp_path: P
     assert (summary["status"], summary["reason"]) == ("failed", "diverged")
     failed = events_of(run, ev.TaskFailed)[-1]
     assert failed.kind == "diverged"
+    assert failed.task == "score-s0"
+    assert "of 40" in failed.what  # the training of 20 epochs itself, no trial step before it
     assert "lower optimizer.lr" in failed.todo
 
 

@@ -1,0 +1,34 @@
+# The whole loop of a developer: make check
+PYTHON ?= python
+JOBS ?= 2
+
+.PHONY: check format lint types contracts test bench schemas
+
+check: lint types contracts test
+
+format:
+	$(PYTHON) -m ruff format .
+	$(PYTHON) -m ruff check --fix .
+
+lint:
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m ruff check .
+
+types:
+	$(PYTHON) -m mypy
+
+contracts:
+	lint-imports
+
+test:
+	$(PYTHON) -m pytest -q -n $(JOBS)
+
+bench:
+	$(PYTHON) -m benchmarks.cold_start
+	$(PYTHON) -m benchmarks.knn
+	$(PYTHON) -m benchmarks.training
+	$(PYTHON) -m benchmarks.recorder_memory
+	$(PYTHON) -m benchmarks.quickstart
+
+schemas:
+	$(PYTHON) -m core.schemas
