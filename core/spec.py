@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from core.registry import Kind
 from core.units import Duration, Seconds, digest
@@ -93,14 +93,23 @@ class SubsetSpec(Section):
 class OptimizerSpec(Section):
     """The optimiser."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_settings(cls, given: Any) -> Any:
+        """A rate that suits SGD is a hundred times too high for Adam."""
+        usual = {"adam": {"lr": 1e-3, "weight_decay": 0.0}, "adamw": {"lr": 1e-3}}
+        if isinstance(given, dict) and given.get("name") in ("adam", "adamw"):
+            return {"weight_decay": 1e-2, **usual[given["name"]], **given}
+        return given
+
     name: Literal["sgd", "adam", "adamw"] = "sgd"
     """sgd is SGD with Nesterov momentum."""
     lr: float = Field(default=0.1, gt=0)
-    """Peak learning rate."""
+    """Peak learning rate; adam and adamw: 0.001 when not given."""
     momentum: float = Field(default=0.9, ge=0, lt=1)
     """Nesterov momentum; beta1 for adam and adamw."""
     weight_decay: float = Field(default=5e-4, ge=0)
-    """L2 penalty (decoupled for adamw)."""
+    """L2 penalty (decoupled for adamw); adam: 0, adamw: 0.01 when not given."""
 
 
 class ScheduleSpec(Section):

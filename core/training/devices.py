@@ -106,7 +106,11 @@ def _check_present(device: torch.device) -> None:
 
 
 def _available_cores() -> int:
-    """Cores this process may use, which in a container is fewer than the machine has."""
+    """``OMP_NUM_THREADS`` where the user set it, else the cores this process may use, which in a
+    container is fewer than the machine has."""
+    asked = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    if asked.isdigit() and int(asked) > 0:
+        return int(asked)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
