@@ -72,7 +72,8 @@ def _(event: ev.Message) -> str:
 
 @sentence.register
 def _(event: ev.RunFinished) -> str:
-    return f"run {event.status}" + (f" ({event.reason})" if event.reason else "")
+    reason = event.reason if event.reason != event.status else None
+    return f"run {event.status}" + (f" ({reason})" if reason else "")
 
 
 def amount(done: float, total: float, unit: str) -> str:

@@ -131,7 +131,7 @@ class View:
     @property
     def first_task_began(self) -> bool:
         """Whether anything was computed or found computed, in whatever session."""
-        return any(t.status != WAITING or t.began for t in self.tasks.values())
+        return any(t.status != WAITING or t.began is not None for t in self.tasks.values())
 
     @property
     def share(self) -> float:
