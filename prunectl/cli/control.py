@@ -75,7 +75,6 @@ def attach(text: str | None, *, as_json: bool, runs_dir: Path | None) -> int:
     follower = Follower(run)
     follower.skip_history()
     if state.alive:
-        output.say(f"following {run.id}; Ctrl-C detaches, the run goes on")
         return watch(follower, owned=False, as_json=as_json)
     reason = f" ({state.reason})" if state.reason else ""
     output.say(f"{run.id} is {state.shown}{reason}")

@@ -124,7 +124,10 @@ def picture(view: View, run: str, now: float, behind: str | None = None) -> Rend
     for stage in view.stages():
         grid.add_row(*_stage_row(stage))
     task = view.running
-    grid.add_row(*(_task_row(view, task) if task and task.total else ("", "", "", "")))
+    if task and task.total:
+        grid.add_row(*_task_row(view, task))
+    elif view.status == "running":
+        grid.add_row("")  # the picture keeps its height between tasks
     return Group(_head(view, run), grid, _foot(view, now, behind))
 
 
@@ -171,7 +174,7 @@ def _task_row(view: View, task: TaskView) -> tuple[RenderableType, ...]:
 
 def _foot(view: View, now: float, behind: str | None) -> Text:
     if view.status not in ("queued", "running"):
-        reason = f" ({view.reason})" if view.reason else ""
+        reason = f" ({view.reason})" if view.reason not in (None, view.status) else ""
         spent = words.elapsed((view.last or now) - (view.session_began or now))
         style = "green" if view.status == "finished" else "yellow"
         return Text(f"{view.status}{reason} after {spent}", style=style)

@@ -85,6 +85,8 @@ def watch(follower: Follower, *, owned: bool, as_json: bool) -> int:
     with Signals() as signals:
         with screen_for(follower.run) as screen:
             stopper = Stopper(follower, screen)
+            if not owned:
+                screen.note(f"following {follower.run.id}; Ctrl-C detaches, the run goes on")
             for records in follower.until_end():
                 screen.update(follower.view, records, follower.refresh_state().behind)
                 if signals.count and not owned:

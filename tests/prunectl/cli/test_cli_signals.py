@@ -101,7 +101,6 @@ def test_a_signal_detaches_attach(drive: Drive, runs: Path, spec_file: Path) -> 
     other = drive("endless", "attach", run.id)
     assert other.stderr is not None
     assert "the run goes on" in other.stderr.readline()
-    time.sleep(0.3)  # it says so just before it listens for signals
     other.send_signal(signal.SIGINT)
     returned, out, err = _end(other)
     assert (returned, out) == (130, "")
@@ -109,6 +108,18 @@ def test_a_signal_detaches_attach(drive: Drive, runs: Path, spec_file: Path) -> 
     assert run.state().alive
     own.send_signal(signal.SIGINT)
     assert _end(own)[0] == 130
+
+
+def test_resume_of_a_live_run_only_follows_it(drive: Drive, runs: Path, spec_file: Path) -> None:
+    own = drive("endless", "run", str(spec_file))
+    run = _working(runs)
+    worker = run.state().pid
+    other = drive("ok", "resume", run.id)
+    assert other.stderr is not None
+    assert "is running already" in other.stderr.readline()
+    own.send_signal(signal.SIGINT)
+    assert _end(own)[0] == _end(other)[0] == 130
+    assert run.state().pid == worker  # no second worker took it
 
 
 def test_a_killed_front_end_leaves_the_worker_alone(
