@@ -8,18 +8,21 @@ plug-in's own options as flat keys; they are declared in the plug-in's ``class P
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from core.errors import nearest
 from core.registry import Kind
 from core.units import Duration, Seconds, digest
 
 Method = str
 BASELINES = ("random", "full", "subset_only", "true_random", "full_scores")
 AUGMENTATIONS = ("crop", "flip", "cutout")
+_DEVICE = re.compile(r"^(auto|cpu|mps|cuda:\d+)$")
 
 
 class Section(BaseModel):
@@ -89,6 +92,12 @@ class SubsetSpec(Section):
     how: Literal["random", "class_balanced"] = "random"
     """random: first ids of the seed's permutation, so subsets nest; class_balanced: per class."""
 
+    @model_validator(mode="after")
+    def _one_size(self) -> SubsetSpec:
+        if (self.fraction is None) == (self.n is None):
+            raise ValueError("give either fraction or n")
+        return self
+
 
 class OptimizerSpec(Section):
     """The optimiser."""
@@ -136,6 +145,20 @@ class TrainSpec(Section):
     """Share of the target spread over all classes."""
     evaluate: Literal["end"] | Duration = "end"
     """When the test set is evaluated: end, or every '1ep'. Never used to choose anything."""
+
+    @field_validator("augment")
+    @classmethod
+    def _known_augmentations(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = []
+        for entry in entries:
+            name, _, pixels = entry.partition(":")
+            if name not in AUGMENTATIONS:
+                wrong.append(f"'{entry}' is unknown; {nearest(name, AUGMENTATIONS)}")
+            elif pixels and not pixels.isdigit():
+                wrong.append(f"'{entry}': pixels after the colon must be a whole number")
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        return entries
 
 
 class RetrainSpec(TrainSpec):
@@ -203,12 +226,32 @@ class PruneSpec(PluginSection):
     rates: tuple[float, ...]
     """Pruned fractions, each in (0, 1)."""
 
+    @field_validator("rates")
+    @classmethod
+    def _real_rates(cls, rates: tuple[float, ...]) -> tuple[float, ...]:
+        wrong = [f"{rate:g} is not between 0 and 1" for rate in rates if not 0 < rate < 1]
+        if wrong:
+            raise ValueError("; ".join([*wrong, "a rate is the pruned fraction"]))
+        if not rates:
+            raise ValueError("at least one rate")
+        if len({f"{rate:.4f}" for rate in rates}) != len(rates):
+            raise ValueError("rates must differ within four decimals")
+        return rates
+
 
 class ComputeSpec(Section):
     """Where and how it is computed. Only precision and deterministic change results."""
 
-    device: str = Field(default="auto", pattern=r"^(auto|cpu|mps|cuda:\d+)$")
+    device: str = Field(default="auto", pattern=_DEVICE.pattern)
     """auto, cpu, cuda:0 or mps."""
+
+    @field_validator("device", mode="before")
+    @classmethod
+    def _known_device(cls, device: Any) -> Any:
+        if not (isinstance(device, str) and _DEVICE.match(device)):
+            raise ValueError(f"{device!r} is none of auto, cpu, mps, cuda:0, cuda:1 and so on")
+        return device
+
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """auto is bf16 on CUDA only."""
     threads: int | None = Field(default=None, ge=1)
@@ -239,6 +282,14 @@ class Spec(Section):
     subset: SubsetSpec
     seeds: tuple[int, ...] = (0, 1, 2)
     """Each seed redraws subset, scoring run and retraining."""
+
+    @field_validator("seeds")
+    @classmethod
+    def _real_seeds(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
+            raise ValueError("one or more different integers, none negative")
+        return seeds
+
     train: TrainSpec
     score: ScoreSpec
     embed: EmbedSpec = EmbedSpec()
@@ -252,6 +303,14 @@ class Spec(Section):
         "full",
     )
     """What the method is compared with."""
+
+    @field_validator("baselines")
+    @classmethod
+    def _different_baselines(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) != len(names):
+            raise ValueError("each at most once")
+        return names
+
     reference: Literal["none", "full"] = "none"
     """full: also score with all data, once per seed; measures, and never helps."""
     compute: ComputeSpec = ComputeSpec()

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from core import registry
 from core.errors import UserError, nearest
-from core.spec import AUGMENTATIONS, PluginSection, Section, Spec
+from core.spec import PluginSection, Section, Spec
 from core.units import Duration
 
 # Parts of the contract whose implementation is not in this version.
@@ -57,11 +57,12 @@ def parse_spec(mapping: Mapping[str, Any], where: str = "the spec") -> Spec:
     problems = list(_unknown_keys(raw))
     known = {k: v for k, v in raw.items() if k in Spec.model_fields}
     problems += list(_fill(known))
+    problems += list(_contradictions(known))
     try:
         spec = Spec.model_validate(known)
     except ValidationError as error:
         raise SpecError(_once([*problems, *_explain(error, known)], own), where) from None
-    problems += list(_contradictions(spec))
+    problems += list(_short_window(spec))
     if problems:
         raise SpecError(_once(problems, own), where)
     return spec
@@ -275,46 +276,20 @@ def _explain(error: ValidationError, given: Mapping[str, Any]) -> Iterator[str]:
             yield f"{path}: missing"
         elif item["type"] == "model_type":
             yield f"{path}: give a mapping of keys (got {item['input']!r})"
+        elif item["type"] == "value_error":  # our own words, which say what was given
+            yield f"{path}: {item['msg'].removeprefix('Value error, ')}"
         else:
-            message = item["msg"].removeprefix("Value error, ")
             shown = item.get("input")
-            extra = f" (got {shown!r})" if not isinstance(shown, Mapping) else " (got a mapping)"
-            yield f"{path}: {message}{'' if repr(shown) in message else extra}"
+            given_text = "a mapping" if isinstance(shown, Mapping) else repr(shown)
+            yield f"{path}: {item['msg'].lower()} (got {given_text})"
 
 
-def _contradictions(spec: Spec) -> Iterator[str]:
-    yield from _bad_rates(spec)
-    if (spec.subset.fraction is None) == (spec.subset.n is None):
-        yield "subset: give either fraction or n"
-    if not spec.seeds or len(set(spec.seeds)) != len(spec.seeds) or min(spec.seeds) < 0:
-        yield "seeds: one or more different integers, none negative"
-    if len(set(spec.baselines)) != len(spec.baselines):
-        yield "baselines: each at most once"
-    if "full_scores" in spec.baselines and spec.reference != "full":
+def _contradictions(raw: Mapping[str, Any]) -> Iterator[str]:
+    """What two sections have against each other; they may both be wrong in themselves as well."""
+    baselines = raw.get("baselines")
+    full = isinstance(baselines, list | tuple) and "full_scores" in baselines
+    if full and raw.get("reference") != "full":
         yield "baselines: full_scores needs the full scores; set reference: full or leave it out"
-    for name, recipe in (("train", spec.train), ("retrain", spec.retrain)):
-        yield from (f"{name}.augment: {p}" for p in _bad_augment(recipe.augment))
-    yield from _short_window(spec)
-
-
-def _bad_rates(spec: Spec) -> Iterator[str]:
-    rates = spec.prune.rates
-    if not rates:
-        yield "prune.rates: at least one rate"
-    for rate in rates:
-        if not 0 < rate < 1:
-            yield f"prune.rates: {rate:g} is not between 0 and 1; a rate is the pruned fraction"
-    if len({f"{r:.4f}" for r in rates}) != len(rates):
-        yield "prune.rates: rates must differ within four decimals"
-
-
-def _bad_augment(entries: tuple[str, ...]) -> Iterator[str]:
-    for entry in entries:
-        name, _, pixels = entry.partition(":")
-        if name not in AUGMENTATIONS:
-            yield f"'{entry}' is unknown; {nearest(name, AUGMENTATIONS)}"
-        elif pixels and not pixels.isdigit():
-            yield f"'{entry}': pixels after the colon must be a whole number"
 
 
 def _short_window(spec: Spec) -> Iterator[str]:

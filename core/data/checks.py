@@ -60,7 +60,9 @@ def check_finite(part: str, inputs: npt.NDArray[Any]) -> None:
         start += len(rows)
     ids = np.concatenate(bad)
     if len(ids):
-        what = f"{count(len(ids), part + ' sample')} of {len(inputs)} hold NaN or infinite values"
+        verb = "holds" if len(ids) == 1 else "hold"
+        named = count(len(ids), part + " sample")
+        what = f"{named} of {len(inputs)} {verb} NaN or infinite values"
         raise UserError(f"{what}: {listed(ids)}", "repair or remove them")
 
 
