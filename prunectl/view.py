@@ -104,7 +104,8 @@ class View:
     status: str = "queued"
     reason: str | None = None
     sessions: int = 0
-    session_began: float | None = None
+    work_began: float | None = None
+    """When this session's first task began: time in the queue is not counted."""
     last: float | None = None
     tasks: dict[str, TaskView] = field(default_factory=dict)
     preparing: ev.Progress | None = None
@@ -196,7 +197,7 @@ def _run_started(event: ev.RunStarted, view: View, ts: float) -> None:
     view.device, view.threads, view.precision = event.device, event.threads, event.precision
     view.versions, view.status, view.reason = event.versions, "running", None
     view.sessions += 1
-    view.session_began = ts
+    view.work_began = None
     view.errors = []
     for task in view.tasks.values():
         if task.status in (RUNNING, FAILED):
@@ -221,6 +222,7 @@ def _task_started(event: ev.TaskStarted, view: View, ts: float) -> None:
     task = view.tasks.setdefault(
         event.task, TaskView(event.task, event.stage, event.seed, event.trial)
     )
+    _note_work(view, ts)
     task.status, task.began, task.ended = RUNNING, ts, None
     task.done, task.began_at, task.failure = 0.0, 0.0, None
 
@@ -261,9 +263,15 @@ def _extrapolated(event: ev.Extrapolated, view: View, ts: float) -> None:
 @_on.register
 def _task_finished(event: ev.TaskFinished, view: View, ts: float) -> None:
     task = view.tasks.setdefault(event.task, TaskView(event.task, event.task.split("-")[0], 0))
+    _note_work(view, ts)
     if not (event.reused and task.status == DONE):  # done by an earlier session of this very run
         task.status = REUSED if event.reused else DONE
     task.cost, task.ended = event.cost, ts
+
+
+def _note_work(view: View, ts: float) -> None:
+    if view.work_began is None:
+        view.work_began = ts
 
 
 @_on.register

@@ -175,14 +175,14 @@ def _task_row(view: View, task: TaskView) -> tuple[RenderableType, ...]:
 def _foot(view: View, now: float, behind: str | None) -> Text:
     if view.status not in ("queued", "running"):
         reason = f" ({view.reason})" if view.reason not in (None, view.status) else ""
-        spent = words.elapsed((view.last or now) - (view.session_began or now))
+        spent = words.elapsed((view.last or now) - (view.work_began or view.last or now))
         style = "green" if view.status == "finished" else "yellow"
         return Text(f"{view.status}{reason} after {spent}", style=style)
     if behind:
         return Text(f"queued behind {behind}", style="yellow")
     said = [f"{view.share:.0%}"]
-    if view.session_began is not None:
-        said.append(f"{words.elapsed(now - view.session_began)} so far")
+    if view.work_began is not None:
+        said.append(f"{words.elapsed(now - view.work_began)} so far")
     left = view.seconds_left(now)
     if left is not None:
         said.append(f"{words.about(left)} left")

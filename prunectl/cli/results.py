@@ -72,21 +72,23 @@ def correlation(summary: Row) -> RenderableType | None:
     truth = _TRUTH if any(r.get("reference") for r in rows) else {}
     scores = list(dict.fromkeys(str(r["score"]) for r in rows))
     common = _common([r.get("chosen") or {} for r in rows])
-    several = ["score"] if len(scores) > 1 else []
-    table = _table(
-        *several, "seed", "chosen", "held-out (optimistic)", *(f"{name}>" for name in truth)
-    )
+    varied = any(set(r.get("chosen") or {}) - set(common) for r in rows)
+    columns = [*(["score"] if len(scores) > 1 else []), "seed", *(["chosen"] if varied else [])]
+    table = _table(*columns, "held-out (optimistic)", *(f"{name}>" for name in truth))
     for row in rows:
         found, chosen = row.get("reference") or {}, row.get("chosen") or {}
+        about = {
+            "score": str(row["score"]), "seed": str(row["seed"]),
+            "chosen": words.params({k: v for k, v in chosen.items() if k not in common}),
+        }  # fmt: skip
         table.add_row(
-            *([row["score"]] if several else []), str(row["seed"]),
-            words.params({k: v for k, v in chosen.items() if k not in common}),
-            _heldout(row.get("heldout") or {}),
+            *(about[name] for name in columns), _heldout(row.get("heldout") or {}),
             *(words.number(found.get(key)) for key in truth.values()),
         )  # fmt: skip
-    how = f"{rows[0]['method']} {words.params(common)}" if common else str(rows[0]["method"])
-    title = f"Rank correlation (Spearman) of predicted {', '.join(scores)} ({how})"
-    return _titled(title, table, _OPTIMISTIC + (_WITH_TRUTH if truth else _WITHOUT_TRUTH))
+    method = f"predicted by {rows[0]['method']}" + (f", {words.params(common)}" if common else "")
+    note = f"{method}\n{_OPTIMISTIC}{_WITH_TRUTH if truth else _WITHOUT_TRUTH}"
+    title = f"Rank correlation (Spearman) of predicted {', '.join(scores)}"
+    return _titled(title, table, note)
 
 
 def kept_recall(summary: Row) -> RenderableType | None:

@@ -47,6 +47,14 @@ def test_stages_come_in_the_order_of_the_plan_and_count_passes() -> None:
     assert view.epoch_of(view.tasks[SCORE]) == (7, 12)
 
 
+def test_time_in_the_queue_is_not_work() -> None:
+    waiting = ev.Message("info", "queued behind wxyz-other")
+    view = replay(STARTED, ev.Plan(PLAN), waiting)
+    assert view.work_began is None
+    replay(*_session(waiting, ev.TaskStarted(SCORE, "score", 0)), view=view)
+    assert view.work_began == 3.0
+
+
 def test_epoch_is_unknown_where_the_recipe_counts_steps() -> None:
     view = replay(ev.RunStarted("r", {"train": {"epochs": "2000st"}}, "h", "cpu", 1, {}))
     replay(ev.Plan(PLAN), ev.Progress(SCORE, 500, 2000, "steps"), view=view)

@@ -50,7 +50,7 @@ def test_the_picture_says_stage_epoch_loss_and_time_left() -> None:
     assert "test" not in shown  # its only value is undefined
     assert "1 reused" in shown
     assert "s0-knn-top_k-r0.5000" in shown
-    assert "62%, 10 s so far" in shown
+    assert "62%, 8 s so far" in shown
     assert "left" in shown
 
 
@@ -69,7 +69,7 @@ def test_before_the_plan() -> None:
 
 def test_the_end() -> None:
     stopped = _text(_view(*EVENTS, ev.RunFinished("stopped", "stopped")))
-    assert "stopped after 9 s" in stopped
+    assert "stopped after 7 s" in stopped
     failed = _text(
         _view(*EVENTS, ev.TaskFailed(RETRAIN, "oom", "memory"), ev.RunFinished("failed", "oom"))
     )

@@ -57,8 +57,16 @@ def test_heldout_is_called_optimistic_and_the_truth_stands_beside_it() -> None:
     for number in ("0.610 [0.50, 0.70] n=50", "0.410", "0.550", "0.660"):
         assert number in row
     assert "optimistic: agreement with the subset's own scores" in shown
-    assert "(knn mean)" in shown  # what all seeds chose is said once
+    assert "predicted by knn, mean\n" in shown  # what all seeds chose is said once
     assert "mean" not in row
+
+
+def test_one_seed_has_nothing_to_compare_its_choice_with() -> None:
+    one = summary()
+    del one["extrapolation"][1]
+    shown = text(results.correlation(one))
+    assert "predicted by knn, k=20 mean" in shown
+    assert "chosen" not in shown
 
 
 def test_without_a_reference_it_says_that_the_truth_is_not_known() -> None:
