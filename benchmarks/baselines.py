@@ -1,7 +1,7 @@
 """Bare versions of what the benchmarks time, and naive ones that must fail the same number.
 
 At most 40 lines each, importing nothing of ``core``; same dtype, threads, layout and batch as the
-side they are held against.
+side they are held against. torch is imported where it is used: the kNN sides run without it.
 """
 
 from __future__ import annotations
@@ -44,3 +44,94 @@ def naive_distance_matrix(embeddings, scored, scores, k, threads):
         found = np.argpartition(apart[start : start + 1000], k, axis=1)[:, :k]
         values[start : start + 1000] = scores[found].mean(axis=1)
     return values
+
+
+def bare_convnet(channels, width, classes):
+    """The layers of ``convnet`` in plain torch."""
+    from torch import nn
+
+    def block(inputs, outputs, *pool):
+        conv = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+        return conv, nn.BatchNorm2d(outputs), *pool, nn.ReLU(inplace=True)
+
+    return nn.Sequential(
+        *block(channels, width, nn.MaxPool2d(2)),
+        *block(width, 2 * width, nn.MaxPool2d(2)),
+        *block(2 * width, 4 * width),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(4 * width, classes),
+    )
+
+
+def bare_linear(values, classes):
+    """The layers of ``linear`` in plain torch."""
+    from torch import nn
+
+    return nn.Sequential(nn.Flatten(), nn.Linear(values, classes))
+
+
+def bare_sgd(net):
+    """The optimiser of both sides."""
+    from torch.optim import SGD
+
+    return SGD(net.parameters(), lr=0.05, momentum=0.9, nesterov=True, weight_decay=5e-4)
+
+
+def bare_epoch(net, optimizer, inputs, targets, batch):
+    """Forward, backward and step on tensors that are normalised and in place; nothing else."""
+    from torch.nn.functional import cross_entropy
+
+    for x, y in zip(inputs.split(batch), targets.split(batch), strict=True):
+        optimizer.zero_grad()
+        cross_entropy(net(x), y).backward()
+        optimizer.step()
+
+
+def pil_augmentation(mean, std, crop):
+    """Crop, flip and normalise of one picture ``[H, W, C]`` uint8, as most training code does."""
+    from PIL import Image
+    from torchvision import transforms as t
+
+    return t.Compose(
+        [
+            Image.fromarray,
+            t.RandomCrop(32, crop),
+            t.RandomHorizontalFlip(),
+            t.ToTensor(),
+            t.Normalize(mean, std),
+        ]
+    )
+
+
+def naive_loading(pictures, transform):
+    """A batch of pictures, transformed one by one."""
+    import torch
+
+    batch = torch.stack([transform(picture) for picture in pictures])
+    return batch.contiguous(memory_format=torch.channels_last)
+
+
+def naive_recording(history, ids, logits, targets):
+    """Each sample's probability of its label into a list under its id, one by one."""
+    probs = logits.detach().softmax(1)
+    for row in range(len(ids)):
+        history.setdefault(ids[row].item(), []).append(probs[row, targets[row]].item())
+
+
+def naive_epoch(net, optimizer, pictures, transform, ids, history, targets, batch):
+    """:func:`bare_epoch` with augmentation and recording sample by sample.
+
+    ``transform`` None: ``pictures`` is the normalised tensor already; ``history`` None: no record.
+    """
+    from torch.nn.functional import cross_entropy
+
+    for at in range(0, len(pictures), batch):
+        part, y = slice(at, at + batch), targets[at : at + batch]
+        x = naive_loading(pictures[part], transform) if transform else pictures[part]
+        optimizer.zero_grad()
+        logits = net(x)
+        if history is not None:
+            naive_recording(history, ids[part], logits, y)
+        cross_entropy(logits, y).backward()
+        optimizer.step()
