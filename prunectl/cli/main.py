@@ -86,7 +86,8 @@ def run(
     source: Annotated[
         str | None,
         typer.Argument(
-            metavar="PRESET|SPEC.yaml", help="What to run.",
+            metavar="PRESET|SPEC.yaml",
+            help="What to run.",
             autocompletion=completion.preset_names,
         ),
     ] = None,

@@ -32,12 +32,13 @@ def test_a_run_ends_with_its_results(
     invoke: Callable[..., Any], fake: Use, spec_file: Path, runs: Path
 ) -> None:
     extras = fake("ok")
-    result = invoke("run", str(spec_file))
+    deep = runs / ("a-folder-with-a-long-name-" * 5)
+    result = invoke("run", str(spec_file), "--runs-dir", str(deep))
     assert result.exit_code == 0, result.output
     assert extras == [()]
     for said in ("Test accuracy", "Rank correlation", "What it cost", "pays above rate 0.34"):
         assert said in result.stdout
-    assert str(list_runs(runs)[0].path) in result.stdout
+    assert str(list_runs(deep)[0].path) in result.stdout  # in one line, however long
     assert "score-s0 done (1.00 s)" in result.stderr
     assert "\x1b" not in result.output  # no bars, no colours where there is no terminal
 
@@ -97,9 +98,7 @@ def test_user_errors(
     assert not runs.exists() or not any(runs.iterdir())  # nothing half-written
 
 
-def test_all_problems_of_a_spec_are_listed_at_once(
-    invoke: Callable[..., Any], fake: Use
-) -> None:
+def test_all_problems_of_a_spec_are_listed_at_once(invoke: Callable[..., Any], fake: Use) -> None:
     fake("ok")
     wrong = ["train.batch=x", "train.epoch=3ep", "model.nam=convnet", "seeds=[1, 1]"]
     result = invoke("run", "quickstart", *(a for w in wrong for a in ("--set", w)))
