@@ -239,7 +239,7 @@ def locked_for(runs: Path, seconds: float) -> None:
 
 
 def test_a_locked_store_delays_points_and_nothing_else(runs: Path) -> None:
-    locked_for(runs, 5.0)
+    locked_for(runs, 4.0)
 
 
 @pytest.mark.soak
@@ -265,7 +265,7 @@ def kill_shippers(runs: Path, story: Story, kills: int) -> None:
 
 
 def test_a_shipper_killed_at_any_moment_loses_and_doubles_nothing(runs: Path) -> None:
-    kill_shippers(runs, Story(runs), 3)
+    kill_shippers(runs, Story(runs), 2)
 
 
 @pytest.mark.soak

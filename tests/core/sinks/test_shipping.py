@@ -255,7 +255,7 @@ def test_a_deleted_experiment_is_a_problem_that_can_be_mended(runs: Path) -> Non
     story = Story(runs)
     where = target.Target(None, "gone")
     client = MlflowClient(address(runs))
-    made = client.create_experiment("gone")
+    made = client.create_experiment("gone", (target.folder(runs) / "gone").as_uri())
     client.delete_experiment(made)
     run = story.whole()
     shipper = RunShipper(run, where)
