@@ -29,6 +29,7 @@ IDLE_SECONDS = 60.0
 NICE = 10
 _LONGEST_WAIT = 60.0
 _LOOK_SECONDS = 0.2
+_TRIES, _TRY_SECONDS = 5, 0.05
 
 
 @dataclass
@@ -167,7 +168,7 @@ class _Process:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        while (lock := try_lock(target.lock_file(self.runs))) is not None:
+        while (lock := self._elect()) is not None:
             shipper = Shipper(self.runs)
             try:
                 if once:
@@ -180,6 +181,16 @@ class _Process:
             if self.stopped or not shipper.living():
                 return 0
         return target.BUSY
+
+    def _elect(self) -> int | None:
+        """The lock, None when another shipper holds it. Whoever asks whether there is a shipper
+        takes the lock for a moment, so one failure says nothing."""
+        for _ in range(_TRIES):
+            lock = try_lock(target.lock_file(self.runs))
+            if lock is not None:
+                return lock
+            time.sleep(_TRY_SECONDS)
+        return None
 
     def _serve(self, shipper: Shipper) -> None:
         last_busy = time.monotonic()
