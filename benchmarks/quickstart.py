@@ -54,7 +54,7 @@ class Measured:
 
 def run(name: str, data: Path) -> Measured:
     """The command once, into a fresh runs folder; ``data`` is where prepared data lie."""
-    with tempfile.TemporaryDirectory() as folder, Others() as others:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, Others() as others:
         start = time.perf_counter()
         done = subprocess.run(
             [*COMMAND, "--runs-dir", "runs"],
@@ -132,7 +132,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--attempts", type=int, default=5, help="for each run, until one is quiet")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         data = Path(folder)
         wait_for_quiet()
         dropped = forget_files()
