@@ -86,7 +86,8 @@ def run(
     source: Annotated[
         str | None,
         typer.Argument(
-            metavar="PRESET|SPEC.yaml", help="What to run.",
+            metavar="PRESET|SPEC.yaml",
+            help="What to run.",
             autocompletion=completion.preset_names,
         ),
     ] = None,
@@ -144,7 +145,8 @@ def tui(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="RUN", help="Id, unique prefix or path; else the list of runs.",
+            metavar="RUN",
+            help="Id, unique prefix or path; else the list of runs.",
             autocompletion=completion.run_ids,
         ),
     ] = None,
@@ -167,8 +169,13 @@ def tui(
     from prunectl.tui import terminal
 
     return terminal.tui(
-        name, runs_dir=runs_dir, read_only=read_only, plain=plain, low_bandwidth=low_bandwidth,
-        mouse=not no_mouse, theme=theme,
+        name,
+        runs_dir=runs_dir,
+        read_only=read_only,
+        plain=plain,
+        low_bandwidth=low_bandwidth,
+        mouse=not no_mouse,
+        theme=theme,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
 APP, RUNS, RUN, NEW_RUN, SAMPLES = "app", "runs", "run", "new_run", "samples"
 TITLES = {
@@ -60,7 +60,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("panel(2)", "2", "extrapolation", "How well scores are predicted.", (RUN,)),
     Action("panel(3)", "3", "trade-off", "Accuracy against prune rate.", (RUN,)),
     Action("panel(4)", "4", "cost", "The ledger, and what was saved.", (RUN,)),
-    Action("panel(5)", "5", "scores", "Distribution of scores, predicted against measured.", (RUN,)),
+    Action("panel(5)", "5", "scores", "How scores spread, predicted against measured.", (RUN,)),
     Action("panel(6)", "6", "log", "What happened, one line an event.", (RUN,)),
     Action("panel(7)", "7", "device", "Memory and use of the device.", (RUN,)),
     Action("panel(8)", "8", "stages", "The stages and their tasks.", (RUN,)),
@@ -107,7 +107,7 @@ ACTIONS: tuple[Action, ...] = (
            hint=True, priority=True),
     Action("reset_field", "ctrl+z", "reset", "The field's value as the preset has it.", (NEW_RUN,),
            priority=True),
-    Action("leave", "escape", "back", "Back; nothing is started.", (NEW_RUN,), hint=True),
+    Action("back", "escape", "back", "Back; nothing is started.", (NEW_RUN,), hint=True),
     Action("view(1)", "v", "view", "Ends of the score, disagreement, kept and dropped.",
            (SAMPLES,), hint=True),
     Action("view(-1)", "V", "view", "The view before.", (SAMPLES,)),
@@ -129,7 +129,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("zoom(-1)", "minus", "smaller", "Smaller pictures, more of them.", (SAMPLES,),
            shown_key="-"),
     Action("copy_ids", "y", "copy ids", "Copy the ids of the samples in sight.", (SAMPLES,)),
-    Action("leave", "escape,q", "back", "Back to the run.", (SAMPLES,), hint=True),
+    Action("back", "escape,q", "back", "Back to the run.", (SAMPLES,), hint=True),
     Action("help", "question_mark,f1", "help", "This list.", (APP,), hint=True),
     Action("command_palette", "ctrl+p", "commands", "Find an action by its name.", (APP,)),
     Action("next_theme", "T", "theme", "The next theme: dark, light, colour-blind safe, "
@@ -146,7 +146,7 @@ def actions_for(where: str) -> list[Action]:
     return own if where == APP else own + [a for a in ACTIONS if APP in a.where]
 
 
-def bindings(where: str) -> list[Binding]:
+def bindings(where: str) -> list[BindingType]:
     """The key bindings of a screen, or of the application."""
     return [
         Binding(a.key, a.name, a.help, show=False, priority=a.priority)

@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import App, SystemCommand
+from textual.binding import BindingType
 from textual.message import Message
 from textual.screen import Screen
 
@@ -45,7 +46,7 @@ class Console(App[int]):
 
     TITLE = "prunectl"
     ENABLE_COMMAND_PALETTE = True
-    BINDINGS: ClassVar = bindings(APP)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(APP)
     CSS = """
     Screen { background: $background; color: $foreground; }
     Toast { width: 50; }
@@ -193,5 +194,3 @@ def _runner(app: Console, name: str, target: App[int] | Screen[object]) -> Calla
         await app.run_action(name, target)
 
     return lambda: app.call_later(run)
-
-

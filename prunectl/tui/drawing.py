@@ -85,6 +85,12 @@ def bar(share: float, width: int, look: Look, style: str = "bar") -> Line:
     return [(cells, style), ("─" * (width - len(cells)), "faint")]
 
 
+def thin_bar(share: float, width: int, look: Look, style: str) -> Line:
+    """A bar of one thin line, for places where a thick one would shout."""
+    full = round(min(max(share, 0.0), 1.0) * width)
+    return [(look.mark("━", "#") * full, style), (look.mark("─", ".") * (width - full), "faint")]
+
+
 def columns(rows: Sequence[Sequence[Span]], right: Sequence[int] = (), gap: int = 2) -> list[Line]:
     """Rows of cells under each other; the columns in ``right`` are aligned at their right."""
     count = max((len(r) for r in rows), default=0)

@@ -112,6 +112,7 @@ class _Grown:
             wider = np.empty((3, max(n, 2 * self.table.shape[1])))
             wider[:, : self.n] = self.table[:, : self.n]
             self.table = wider
-        for row, column in enumerate((series.step, series.epoch, series.value)):
-            self.table[row, self.n : n] = np.array(column[self.n : n], dtype=np.float64)
+        self.table[0, self.n : n] = series.step[self.n :]
+        self.table[1, self.n : n] = series.epoch[self.n :]
+        self.table[2, self.n : n] = np.array(series.value[self.n :], dtype=np.float64)
         self.n = n

@@ -95,7 +95,7 @@ class RunReader:
         self.run, self.pace, self.post = run, pace, post
         self._tail = Tail(run.journal)
         self._seen: dict[Path, tuple[int, int]] = {}
-        self._state: State | None = None
+        self._state: tuple[State, str] | None = None
         self._trouble = ""
         self._caught_up = False
 
@@ -123,8 +123,8 @@ class RunReader:
 
     def _look(self, news: RunNews) -> None:
         state = self.run.state()
-        if state != self._state or (self._state and state.shown != self._shown):
-            self._state, self._shown, news.state = state, state.shown, state
+        if (state, state.shown) != self._state:
+            self._state, news.state = (state, state.shown), state
         news.records = self._tail.poll(_CHUNK)
         if not news.records and not self._caught_up:
             self._caught_up = news.read_all = True
@@ -226,9 +226,9 @@ class RunsReader:
     def _row(self, run: Run) -> Row | None:
         """The row of a run, None when nothing it shows can have changed."""
         try:
-            about = tuple(_stamp(run.path / n) for n in ("state.json", "summary.json"))
             state = run.state()
-            about = (*about, state.shown)
+            stamps = [_stamp(run.path / name) for name in ("state.json", "summary.json")]
+            about = (*stamps, state.shown)
             old = self._rows.get(run.id)
             if old is not None and not state.alive and self._about.get(run.id) == about:
                 return None

@@ -30,8 +30,10 @@ def tui(
 
 def _check_terminal() -> None:
     if os.environ.get("TERM", "") in ("", "dumb"):
-        raise MachineError("the console needs a terminal that can move its cursor (TERM is "
-                           f"'{os.environ.get('TERM', '')}'); see `prunectl ls`, `prunectl logs`")
+        raise MachineError(
+            "the console needs a terminal that can move its cursor (TERM is "
+            f"'{os.environ.get('TERM', '')}'); see `prunectl ls`, `prunectl logs`"
+        )
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise MachineError("the console needs a terminal; see `prunectl ls`, `prunectl logs`")
 

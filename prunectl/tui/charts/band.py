@@ -37,7 +37,7 @@ def band_chart(
     x = Scale(min(x.low, 0.0) - 0.02, max(x.high, 0.0) + 0.02)
     gutter = max(len(axes.y_label(v)) for v in (y.low, y.high)) + 1
     frame = Frame(x, y, width - gutter, height - 2, gutter, True, True)
-    raster = Raster(frame.width, frame.height, ascii=look.ascii)
+    raster = Raster(frame.width, frame.height, plain=look.ascii)
     if upright is not None and x.low <= upright <= x.high:
         column = round(float(x.share(np.array([upright]))[0]) * (frame.width - 1))
         for row in range(frame.height):
@@ -65,7 +65,7 @@ def _fill(raster: Raster, band: Band, frame: Frame) -> None:
     low = frame.y.share(band.curve.y - spread) * (raster.rows - 1)
     high = frame.y.share(band.curve.y + spread) * (raster.rows - 1)
     known = np.isfinite(low) & np.isfinite(high)
-    if raster.ascii or not known.any() or not spread.any():
+    if raster.plain or not known.any() or not spread.any():
         return
     at = np.arange(int(x[known].min()), int(x[known].max()) + 1)
     rows = np.arange(raster.rows)
@@ -83,7 +83,7 @@ def _means(raster: Raster, band: Band, frame: Frame, look: Look) -> None:
     x, y = _places(band, raster, frame)
     glyph = band.curve.glyph(look.ascii)
     raster.line(x, y, band.curve.style, band.curve.dash, look.mark("", "."))
-    per_column, per_row = (1, 1) if raster.ascii else (2, 4)
+    per_column, per_row = (1, 1) if raster.plain else (2, 4)
     for px, py in zip(x, y, strict=True):
         if np.isfinite(px) and np.isfinite(py):
             row = raster.height - 1 - int(round(py)) // per_row

@@ -38,7 +38,8 @@ def density(
         if row == plot_height // 2 and len(names[1]) < gutter:
             said = names[1]
         edge = look.mark("│", "|")
-        lines.append([(f"{said:>{gutter - 1}}", "dim"), (edge, "faint"), ("".join(text[row]), "s1")])
+        cells = "".join(text[row])
+        lines.append([(f"{said:>{gutter - 1}}", "dim"), (edge, "faint"), (cells, "s1")])
     left, right = short(across.low), short(across.high)
     middle = f"{names[0]} (across), {names[1]} (up)"
     space = plot_width - len(left) - len(right)

@@ -40,7 +40,7 @@ def line_chart(
     if frame is None:
         why = "nothing above zero for a logarithmic axis" if axes.log else "no finite value"
         return centred(why if curves else "no points yet", width, height)
-    raster = Raster(frame.width, frame.height, ascii=look.ascii)
+    raster = Raster(frame.width, frame.height, plain=look.ascii)
     for curve in curves:
         _draw(raster, curve, frame, look)
     x_at = None
@@ -111,9 +111,7 @@ def _read_out(
     return fit_line(line, width)
 
 
-def _with_axes(
-    rows: list[Line], frame: Frame, axes: Axes, look: Look, width: int
-) -> list[Line]:
+def _with_axes(rows: list[Line], frame: Frame, axes: Axes, look: Look, width: int) -> list[Line]:
     height, gutter = frame.height, frame.gutter
     labels = {0: 1.0, height - 1: 0.0}
     if height >= 5:

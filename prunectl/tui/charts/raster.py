@@ -16,9 +16,9 @@ _FAR = 4  # a line may leave the picture by so many pictures before it is cut
 class Raster:
     """A picture of ``width`` by ``height`` cells. Dot (0, 0) is at the lower left."""
 
-    def __init__(self, width: int, height: int, *, ascii: bool = False) -> None:
-        self.width, self.height, self.ascii = width, height, ascii
-        self.columns, self.rows = (width, height) if ascii else (2 * width, 4 * height)
+    def __init__(self, width: int, height: int, *, plain: bool = False) -> None:
+        self.width, self.height, self.plain = width, height, plain
+        self.columns, self.rows = (width, height) if plain else (2 * width, 4 * height)
         self._bits = np.zeros((height, width), dtype=np.uint8)
         self._chars = np.full((height, width), "", dtype="<U1")
         self._styles = np.full((height, width), "", dtype="<U8")
@@ -27,7 +27,7 @@ class Raster:
         """Set dots; those outside are left out."""
         inside = (x >= 0) & (x < self.columns) & (y >= 0) & (y < self.rows)
         x, y = x[inside], self.rows - 1 - y[inside]
-        if self.ascii:
+        if self.plain:
             self._chars[y, x] = glyph
             self._styles[y, x] = style
             return
@@ -59,7 +59,7 @@ class Raster:
         share = step / np.repeat(np.maximum(count - 1, 1), count)
         lx = np.repeat(ix[start], count) + np.rint(share * np.repeat(dx, count)).astype(np.int64)
         ly = np.repeat(iy[start], count) + np.rint(share * np.repeat(dy, count)).astype(np.int64)
-        if dash != "1" and not self.ascii:
+        if dash != "1" and not self.plain:
             pattern = np.array([c == "1" for c in dash])
             # by column on flat parts and by row on steep ones, so that thinning shows no pattern
             shown = pattern[np.maximum(np.abs(lx), np.abs(ly)) % len(pattern)]

@@ -71,4 +71,5 @@ def short(value: float) -> str:
 
 def whole(value: float) -> str:
     """A label for counts: no decimals where there are none."""
-    return f"{value:.0f}" if abs(value - round(value)) < 0.005 and abs(value) < 1e7 else short(value)
+    is_whole = abs(value) < 1e7 and abs(value - round(value)) < 0.005
+    return f"{value:.0f}" if is_whole else short(value)

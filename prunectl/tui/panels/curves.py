@@ -11,6 +11,7 @@ from prunectl.tui.charts.line import Axes, line_chart
 from prunectl.tui.charts.series import Curve, Floats, smooth
 from prunectl.tui.drawing import Line, Look, centred, clean, fit_line
 from prunectl.tui.known import SMOOTHING, Choice, Known
+from prunectl.tui.panels.tradeoff import trial_parts
 
 MOST = 8
 _ACCURACIES = ("test/accuracy", "test/robust_accuracy", "train/accuracy")
@@ -45,29 +46,34 @@ def _title(tasks: list[str], choice: Choice) -> Line:
     return [(said, "strong"), (f"  {', '.join(notes)}", "dim")]
 
 
-def curves_of(
-    known: Known, choice: Choice, tasks: list[str]
-) -> tuple[list[Curve], list[Curve]]:
+def short_name(task: str) -> str:
+    """``retrain-s0-knn-class_balanced-r0.3000`` as ``s0 knn 0.30``."""
+    _, _, trial = task.partition("-")
+    about = trial_parts(trial)
+    if about is None:
+        return task.replace("-", " ")
+    return f"{trial.partition('-')[0]} {about[0]} {about[1]:.2f}"
+
+
+def curves_of(known: Known, choice: Choice, tasks: list[str]) -> tuple[list[Curve], list[Curve]]:
     """Loss curves and accuracy curves. One task: each of its series; several: one series each."""
     loss, accuracy = [], []
     for number, task in enumerate(tasks):
         named = known.view.curves[task]
-        name = "loss" if len(tasks) == 1 else task
+        name = "loss" if len(tasks) == 1 else short_name(task)
         if "train/loss" in named:
             loss.append(_curve(known, choice, task, "train/loss", name, number))
         there = [a for a in _ACCURACIES if a in named]
         if len(tasks) > 1:
             there = there[:1]
         for index, series in enumerate(there):
-            said = series.replace("/", " ") if len(tasks) == 1 else task
+            said = series.replace("/", " ") if len(tasks) == 1 else short_name(task)
             colour = number if len(tasks) > 1 else index + 1
             accuracy.append(_curve(known, choice, task, series, said, colour))
     return loss, accuracy
 
 
-def _curve(
-    known: Known, choice: Choice, task: str, series: str, name: str, number: int
-) -> Curve:
+def _curve(known: Known, choice: Choice, task: str, series: str, name: str, number: int) -> Curve:
     step, epoch, value = known.arrays.of(task, series, known.view.curves[task][series])
     x = {"step": step, "epoch": epoch}.get(choice.axis)
     if x is None:
@@ -82,7 +88,8 @@ def times(known: Known, task: str, step: Floats) -> Floats:
     if not marks or not marks.step:
         return step
     ts = np.asarray(marks.ts)
-    return np.interp(step, marks.step, ts - ts[0])
+    seconds: Floats = np.interp(step, marks.step, ts - ts[0])
+    return seconds
 
 
 def _why_none(known: Known) -> str:

@@ -47,9 +47,7 @@ def _candidates(view: View, seed: int | None) -> list[tuple[str, float | None, b
     ]
 
 
-def _bars(
-    candidates: list[tuple[str, float | None, bool]], width: int, look: Look
-) -> list[Line]:
+def _bars(candidates: list[tuple[str, float | None, bool]], width: int, look: Look) -> list[Line]:
     if not candidates:
         return []
     lines: list[Line] = [[("held-out Spearman by candidate (optimistic)", "dim")]]

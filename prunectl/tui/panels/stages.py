@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from prunectl import words
-from prunectl.tui.drawing import Line, Look, bar, clean, fit, fit_line, wrap
+from prunectl.tui.drawing import Line, Look, clean, fit, fit_line, thin_bar, wrap
 from prunectl.tui.known import Choice, Known
 from prunectl.tui.panels.cost import passes_of, seconds_of
 from prunectl.view import StageView, View
@@ -15,7 +15,7 @@ _SHOWN = {"train/loss": "loss {:.4f}", "train/accuracy": "train {:.1%}",
 
 
 def draw(known: Known, choice: Choice, width: int, height: int, look: Look) -> list[Line]:
-    """Two lines a stage where there is room, one else; then the task at work, then errors."""
+    """Three lines a stage where there is room, one else; then the task at work, then errors."""
     view = known.view
     stages = view.stages()
     if not stages:
@@ -61,13 +61,13 @@ def _stage(stage: StageView, width: int, look: Look, roomy: bool) -> list[Line]:
                    (right, "dim")]  # fmt: skip
     if not roomy:
         return [fit_line(first, width)]
+    if 0 < stage.share < 1:
+        return [first, [("  ", ""), *thin_bar(stage.share, width - 2, look, style)], []]
     _, passes = passes_of(stage)
     said = f"{words.count(passes)} passes" if passes else ""
     if stage.reused:
         said += f"{', ' if said else ''}{stage.reused} reused"
-    second: Line = [("  ", ""), *bar(stage.share, width - 2, look, style)]
-    third: Line = [("  ", ""), (said, "dim")]
-    return [first, second, fit_line(third, width)]
+    return [first, fit_line([("  ", ""), (said, "dim")], width), []]
 
 
 def _now(view: View, width: int) -> list[Line]:

@@ -103,14 +103,18 @@ def _table(found: list[Point], width: int) -> list[Line]:
     for p in sorted(found, key=lambda p: (p.rate, p.method)):
         rows.append([
             (clean(p.method), "text"), (f"{p.rate:.2f}", "text"), (words.percent(p.mean), "strong"),
-            (words.percent(p.std), "dim"), (str(p.n), "dim"), _versus(p.versus),
+            (words.percent(p.std), "dim"), (str(p.n), "dim"), _versus(p.versus, width < 76),
         ])  # fmt: skip
     return [fit_line(line, width) for line in columns(rows, right=(1, 2, 3, 4))]
 
 
-def _versus(difference: Mapping[str, Any] | None) -> tuple[str, str]:
+def _versus(difference: Mapping[str, Any] | None, brief: bool) -> tuple[str, str]:
+    """The difference; brief without its interval."""
     said = words.versus_random(difference)
     style = "good" if said.endswith("better") else "bad" if said.endswith("worse") else "dim"
+    if brief and "]" in said:
+        verdict = "" if style == "dim" else said.rpartition("]")[2]
+        said = said.partition(" ")[0] + verdict
     return ("" if said == words.DASH else said), style
 
 

@@ -1,4 +1,4 @@
-"""What every screen has: three layouts by size, a line of hints, and a word when it is too small."""
+"""What every screen has: layouts by size, a line of hints, a word when it is too small."""
 
 from __future__ import annotations
 

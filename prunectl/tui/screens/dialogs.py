@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import SelectionList, Static
@@ -26,7 +26,7 @@ class Ask(ModalScreen[bool]):
     """A question with yes and no; no is what happens by accident."""
 
     DEFAULT_CSS = _CSS.format(name="Ask")
-    BINDINGS: ClassVar = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "yes"),
         Binding("n,escape,enter,q", "answer(False)", "no"),
     ]
@@ -55,7 +55,7 @@ class Choose(ModalScreen["tuple[str, ...] | None"]):
     Choose SelectionList { width: 60; max-width: 100%; height: auto; max-height: 20; }
     """
     )
-    BINDINGS: ClassVar = [
+    BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "take", "take", priority=True),
         Binding("escape,q", "leave", "leave"),
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
 from prunectl.tui.actions import APP, TITLES, actions_for
@@ -22,7 +22,9 @@ class Help(ModalScreen[None]):
     Help > Panel { width: 84; max-width: 96%; height: 90%; padding: 0 1;
       border: round $accent; background: $surface; }
     """
-    BINDINGS: ClassVar = [Binding("escape,q,question_mark,f1", "dismiss", "close")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark,f1", "dismiss", "close")
+    ]
 
     def __init__(self, where: str, read_only: bool) -> None:
         super().__init__()
@@ -30,7 +32,7 @@ class Help(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """One scrolling panel."""
-        yield Panel(self._draw, f"Help: {TITLES.get(self.where, '')} (esc closes)", id="help")
+        yield Panel(self._draw, f"Help: {TITLES.get(self.where, '')} (esc closes)", name="help")
 
     def _draw(self, width: int, height: int) -> list[Line]:
         return help_lines(self.where, width, self.read_only)

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import Container, Horizontal
 
 from core.runs import Run
@@ -35,12 +36,12 @@ class RunScreen(ConsoleScreen):
     """A run, live or ended."""
 
     where = RUN
-    BINDINGS: ClassVar = bindings(RUN)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(RUN)
     DEFAULT_CSS = """
     RunScreen #head { height: 1; padding: 0 1; }
     RunScreen #tabs { height: 1; padding: 0 1; }
     RunScreen.-generous #tabs { display: none; }
-    RunScreen #side { width: 27; }
+    RunScreen #side { width: 30; }
     RunScreen.-generous #side { width: 38; }
     RunScreen.-tight #side { display: none; }
     RunScreen .panel { border: round $edge; border-title-color: $accent; padding: 0 1; }
@@ -66,23 +67,21 @@ class RunScreen(ConsoleScreen):
 
     def body(self) -> ComposeResult:
         """Head, tabs, rail and panels."""
-        head, tabs = Panel(self._head, id="head"), Panel(self._tabs, id="tabs")
+        head, tabs = Panel(self._head, name="head"), Panel(self._tabs, name="tabs")
         head.can_focus = tabs.can_focus = False
         yield head
         yield tabs
         with Horizontal(id="body"):
             with Container(id="side"):
-                rail = Panel(self._drawer("stages"), "stages", id="rail", classes="panel")
-                meter = Panel(
-                    self._drawer("device"), "device", id="rail-device", classes="panel"
-                )
+                rail = Panel(self._drawer("stages"), "stages", name="rail", classes="panel")
+                meter = Panel(self._drawer("device"), "device", name="rail-device", classes="panel")
                 rail.can_focus = meter.can_focus = False
                 yield rail
                 yield meter
             with Container(id="panels"):
                 for number, name in enumerate(PANELS, 1):
                     yield Panel(
-                        self._drawer(name), f"{number} {name}", id=f"panel-{name}",
+                        self._drawer(name), f"{number} {name}", name=f"panel-{name}",
                         classes="panel", bottom=name == "log",
                     )  # fmt: skip
 

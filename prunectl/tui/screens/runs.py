@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.widgets import DataTable, Input
 
-from core.errors import PrunectlError
-from core.runs import Run
 from prunectl import words
-from prunectl.tui import doing, rows, themes
+from prunectl.tui import doing, rows
 from prunectl.tui.actions import RUNS, bindings
 from prunectl.tui.drawing import Line, clean, fit_line
 from prunectl.tui.reading import Pace, Row, RowsNews, RunsReader
 from prunectl.tui.screens.base import ConsoleScreen
-from prunectl.tui.screens.dialogs import Ask
 from prunectl.tui.widgets.panel import Panel, themes_name
 
 
@@ -27,7 +24,7 @@ class Runs(ConsoleScreen):
     """All runs of a folder."""
 
     where = RUNS
-    BINDINGS: ClassVar = bindings(RUNS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(RUNS)
     DEFAULT_CSS = """
     Runs #head { height: 1; padding: 0 1; }
     Runs DataTable { height: 1fr; background: $background; scrollbar-size-vertical: 1; }
@@ -50,7 +47,7 @@ class Runs(ConsoleScreen):
 
     def body(self) -> ComposeResult:
         """Head, filter, table, and a line on the run under the cursor."""
-        head, about = Panel(self._head, id="head"), Panel(self._about, id="about")
+        head, about = Panel(self._head, name="head"), Panel(self._about, name="about")
         head.can_focus = about.can_focus = False
         yield head
         table: DataTable[Text] = DataTable(cursor_type="row", zebra_stripes=False)
@@ -271,5 +268,3 @@ class Runs(ConsoleScreen):
     def action_leave(self) -> None:
         """Leave the console."""
         self.app.exit(0)
-
-

@@ -32,10 +32,10 @@ class Panel(Widget, can_focus=True):
             self.panel, self.share = panel, share
 
     def __init__(
-        self, draw: Draw, title: str = "", *, id: str | None = None, bottom: bool = False,
+        self, draw: Draw, title: str = "", *, name: str | None = None, bottom: bool = False,
         classes: str = "",
     ) -> None:  # fmt: skip
-        super().__init__(id=id, classes=classes)
+        super().__init__(id=name, classes=classes)
         self._draw = draw
         self._bottom = bottom
         self._lines: list[Line] | None = None
@@ -80,10 +80,14 @@ class Panel(Widget, can_focus=True):
         first = max(most - self._first, 0) if self._bottom else min(self._first, most)
         line = lines[first + y] if first + y < len(lines) else []
         ground, theme = self.rich_style, themes_name(self)
-        return Strip(
-            [Segment(text, ground + themes.style(theme, word))
-             for text, word in fit_line(line, width)], width,
-        )  # fmt: skip
+        segments = []
+        for text, word in fit_line(line, width):
+            style = ground + themes.style(theme, word)
+            body = text.lstrip(" ")
+            if body and body != text:  # apart, because pictures of the screen lose leading blanks
+                segments.append(Segment(text[: -len(body)], style))
+            segments.append(Segment(body or text, style))
+        return Strip(segments, width)
 
     def move_by(self, by: int) -> bool:
         """Move what is shown by so many lines; whether there was anything to move."""
