@@ -116,10 +116,11 @@ class Form:
         mapping.setdefault("name", path.stem)
         return cls(preset, mapping)
 
-    def set(self, path: str, text: str) -> None:
-        """Write ``text`` (YAML) into a field; naming another plug-in drops the former's options."""
-        if self.edits.get(path) == text:
-            return
+    def set(self, path: str, text: str) -> bool:
+        """Write ``text`` (YAML) into a field; naming another plug-in drops the former's options.
+        False when that is what stands there."""
+        if self.text(path) == text:
+            return False
         self.edits[path] = text
         self._checked = None
         section, _, key = path.partition(".")
@@ -127,6 +128,7 @@ class Form:
             self._forget_options(section, path)
         elif path == "score.preset":
             self._apply_published(text)
+        return True
 
     def reset(self, path: str) -> None:
         """Back to what the preset says."""
@@ -152,13 +154,16 @@ class Form:
 
     def assignments(self) -> list[str]:
         """The ``--set`` texts that make a difference, plug-in names first."""
-        needed = dict(self.edits)
         whole = self.check().spec
-        if whole is not None:
-            for path in list(self.edits):
-                less = {k: v for k, v in needed.items() if k != path}
-                if _parsed(self.base, _ordered(less)) == whole:
-                    needed = less
+        needed = dict(self.edits)
+        if whole is None:  # one by one, as far as that can be said
+            bare = _parsed(self.base, [])
+            alone = {k: _parsed(self.base, [f"{k}={v}"]) for k, v in needed.items()}
+            return _ordered({k: needed[k] for k, spec in alone.items() if not bare or spec != bare})
+        for path in self.edits:
+            less = {k: v for k, v in needed.items() if k != path}
+            if _parsed(self.base, _ordered(less)) == whole:
+                needed = less
         return _ordered(needed)
 
     def changed(self) -> frozenset[str]:

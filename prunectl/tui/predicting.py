@@ -19,6 +19,8 @@ _SOURCES = {
     "seals": "from earlier runs on this device",
     "probe": "from a short probe on this device",
 }
+_FLAT = 60
+"""Cells from which on the numbers stand side by side."""
 
 
 @dataclass(frozen=True)
@@ -118,25 +120,30 @@ def prediction_lines(
 
 
 def _answered(value: Mapping[str, Any], spec: Spec, width: int) -> list[Line]:
-    source = _SOURCES.get(str(value.get("source")), "predicted")
+    pays = value.get("break_even_rate")
+    never = pays is not None and pays >= 1
+    lines = _said(words.pays(pays), width, "bad" if never else "strong")
     facts = [
         ("this run", words.about(float(value.get("seconds") or 0.0))),
         ("full training", words.clock(value.get("full_seconds"))),
         ("disk", words.size(value.get("disk_bytes"))),
         ("device", clean(value.get("device"))),
     ]
-    lines: list[Line] = columns([[(name, "dim"), (text, "text")] for name, text in facts])
-    pays = value.get("break_even_rate")
-    never = pays is not None and pays >= 1
-    lines += _said(words.pays(pays), width, "bad" if never else "strong")
     own = [r for r in value.get("by_rate") or () if r.get("method") == spec.extrapolate.name]
-    if own:
+    if width >= _FLAT:
+        lines.append([piece for n, t in facts for piece in ((f"{n} ", "dim"), (f"{t}   ", "text"))])
+        rates: Line = [("saved at rate  ", "dim")]
+        for rate, _, (saved, style) in map(_saving_row, own):
+            rates += [(f"{rate[0]} ", "dim"), (f"{saved}   ", style)]
+        lines += [rates] if own else []
+    else:
+        lines += columns([[(name, "dim"), (text, "text")] for name, text in facts])
         rows: list[Line] = [[("rate", "dim"), ("loop", "dim"), ("saved", "dim")]]
-        rows += [_saving_row(row) for row in own]
-        lines += columns(rows, right=(0, 1, 2))
+        lines += columns(rows + [_saving_row(row) for row in own], right=(0, 1, 2)) if own else []
     for text in value.get("cannot_pay") or ():
         lines += _said(clean(text), width, "warn")
-    return lines + _said(f"passes are exact, seconds {source}", width, "faint")
+    source = _SOURCES.get(str(value.get("source")), "predicted")
+    return lines + _said(f"sample passes are exact, seconds {source}", width, "dim")
 
 
 def _saving_row(row: Mapping[str, Any]) -> Line:
