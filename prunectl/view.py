@@ -8,14 +8,14 @@ start begins a new session, points beyond a resumption are void.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import singledispatch
 from typing import Any
 
 from core import events as ev
 from core.journal import Record
-from core.replay import Curves, add_points, drop_after
+from core.replay import Curves, Series, add_points, drop_after
 
 WAITING, RUNNING, DONE, REUSED, FAILED = "waiting", "running", "done", "reused", "failed"
 ENDED = (DONE, REUSED)
@@ -131,6 +131,8 @@ class View:
     preparing: ev.Progress | None = None
     """How far the data is, before there is a plan."""
     curves: Curves = field(default_factory=dict)
+    series: Callable[[], Series] = Series
+    """What a curve is kept in: lists, or arrays for who shows very long ones."""
     marks: dict[str, Marks] = field(default_factory=dict)
     """By task, when it was known to be how far: what a time axis is made of."""
     extrapolated: list[ev.Extrapolated] = field(default_factory=list)
@@ -166,7 +168,8 @@ class View:
     def latest(self, task: str, series: str) -> float | None:
         """The last value of a curve, None when it has none."""
         found = self.curves.get(task, {}).get(series)
-        return found.value[-1] if found and found.value else None
+        value = found.value[-1] if found and found.value else None
+        return value if value == value else None  # a NaN is not equal to itself
 
     def epoch_of(self, task: TaskView) -> tuple[int, int] | None:
         """The epoch a training is in and their number; None where the recipe counts steps."""
@@ -272,7 +275,7 @@ def _progress(event: ev.Progress, view: View, ts: float) -> None:
 
 @_on.register
 def _points(event: ev.Points, view: View, ts: float) -> None:
-    add_points(view.curves, event)
+    add_points(view.curves, event, view.series)
     if event.step:
         view.marks.setdefault(event.task, Marks()).add(int(event.step[-1]), ts)
 

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import App, SystemCommand
@@ -27,6 +27,9 @@ from prunectl.tui.screens.dialogs import Ask
 from prunectl.tui.screens.help import Help
 from prunectl.tui.screens.run import RunScreen
 from prunectl.tui.screens.runs import Runs
+
+if TYPE_CHECKING:
+    from prunectl.tui.screens.new_run import NewRunScreen
 
 FAST, SLOW = 0.25, 1.0
 """Seconds between two looks at a journal, and with ``--low-bandwidth``."""
@@ -86,15 +89,20 @@ class Console(App[int]):
 
     def open_new_run(self) -> None:
         """Compose a run."""
-        from prunectl.tui.screens.new_run import NewRun
+        from prunectl.tui.screens.new_run import NewRunScreen
 
-        self.push_screen(NewRun())
+        self.push_screen(NewRunScreen(self.folder))
+
+    def on_new_run_screen_launched(self, event: NewRunScreen.Launched) -> None:
+        """A run was started: show it in place of the form."""
+        self.pop_screen()
+        self.open_run(event.run)
 
     def open_samples(self, run: Run) -> None:
         """Look at the samples of a run."""
-        from prunectl.tui.screens.samples import Samples
+        from prunectl.tui.screens.samples import SamplesScreen
 
-        self.push_screen(Samples(run))
+        self.push_screen(SamplesScreen(run))
 
     def open_report(self, run: Run) -> None:
         """Open the report in a browser, where there is one."""

@@ -376,6 +376,7 @@ def _leaf(path: str, section: str, label: str, annotation: Any, info: FieldInfo)
             yield Field(path, section, label, _help(info), "select", choices)
         return
     takes = " or ".join(dict.fromkeys(_takes(p) for p in parts))
+    takes = "" if takes == "text" else takes  # says nothing
     limits = _limits(info)
     yield Field(
         path, section, label, _help(info), "text", takes=f"{takes}, {limits}" if limits else takes

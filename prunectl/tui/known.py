@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from core.replay import Series
+from core.replay import CompactSeries, Series
 from core.runs import Run, State
 from prunectl.view import View
 
@@ -38,7 +38,7 @@ class Known:
     """One run as far as it has been read."""
 
     run: Run
-    view: View = field(default_factory=View)
+    view: View = field(default_factory=lambda: View(series=CompactSeries))
     state: State = field(default_factory=State)
     summary: dict[str, Any] | None = None
     scores: dict[int, dict[str, NDArray[Any]]] = field(default_factory=dict)
@@ -46,7 +46,6 @@ class Known:
     """Why something could not be read."""
     read_all: bool = False
     """Whether all that the journal held at the start is in the view."""
-    arrays: Arrays = field(default_factory=lambda: Arrays())
 
     @property
     def status(self) -> str:
@@ -86,33 +85,10 @@ class Known:
         return choice.seed if choice.seed in seeds else (seeds[0] if seeds else None)
 
 
-class Arrays:
-    """Curves as arrays, grown with their lists: a redraw costs what is new, not what is old."""
-
-    def __init__(self) -> None:
-        self._held: dict[tuple[str, str], _Grown] = {}
-
-    def of(self, task: str, name: str, series: Series) -> tuple[Floats, Floats, Floats]:
-        """Step, epoch, value of a series, each ``[n]`` float64; a null value is NaN."""
-        grown = self._held.setdefault((task, name), _Grown())
-        grown.follow(series)
-        return grown.table[0, : grown.n], grown.table[1, : grown.n], grown.table[2, : grown.n]
-
-
-class _Grown:
-    def __init__(self) -> None:
-        self.table = np.empty((3, 64))
-        self.n = 0
-
-    def follow(self, series: Series) -> None:
-        n = len(series.value)
-        if n < self.n or (self.n and series.step[self.n - 1] != self.table[0, self.n - 1]):
-            self.n = 0  # a resumption took points back
-        if n > self.table.shape[1]:
-            wider = np.empty((3, max(n, 2 * self.table.shape[1])))
-            wider[:, : self.n] = self.table[:, : self.n]
-            self.table = wider
-        self.table[0, self.n : n] = series.step[self.n :]
-        self.table[1, self.n : n] = series.epoch[self.n :]
-        self.table[2, self.n : n] = np.array(series.value[self.n :], dtype=np.float64)
-        self.n = n
+def arrays(series: Series) -> tuple[Floats, Floats, Floats]:
+    """Step, epoch, value of a series, each ``[n]`` float64; a null value is NaN. Copies, so that
+    the series may grow meanwhile."""
+    step, epoch, value = (
+        np.array(column, dtype=np.float64) for column in (series.step, series.epoch, series.value)
+    )
+    return step, epoch, value

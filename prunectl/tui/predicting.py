@@ -104,22 +104,22 @@ class _GivenUp(Exception):
 
 
 def prediction_lines(
-    found: Prediction | None, spec: Spec | None, width: int, predict_key: str = "f5"
+    found: Prediction | None, spec: Spec | None, width: int, *, short: bool = False
 ) -> list[Line]:
     """What the form says beside the fields about cost, break-even and disk."""
     if spec is None:
         return _said("not known while there are problems", width, "dim")
     if found is None:
-        said = f"{predict_key} predicts cost, break-even and disk; nothing is run"
+        said = "f5 predicts cost, break-even and disk; nothing is run"
         return _said(said, width, "dim")
     if found.progress:
         return _said(f"predicting: {found.progress}", width, "live")
     if found.value is None:
         return _said(clean(found.trouble), width, "bad")
-    return _answered(found.value, spec, width)
+    return _answered(found.value, spec, width, short)
 
 
-def _answered(value: Mapping[str, Any], spec: Spec, width: int) -> list[Line]:
+def _answered(value: Mapping[str, Any], spec: Spec, width: int, short: bool) -> list[Line]:
     pays = value.get("break_even_rate")
     never = pays is not None and pays >= 1
     lines = _said(words.pays(pays), width, "bad" if never else "strong")
@@ -130,6 +130,9 @@ def _answered(value: Mapping[str, Any], spec: Spec, width: int) -> list[Line]:
         ("device", clean(value.get("device"))),
     ]
     own = [r for r in value.get("by_rate") or () if r.get("method") == spec.extrapolate.name]
+    if short:
+        said = ", ".join(f"{name} {text}" for name, text in facts)
+        return lines + _said(said, width, "text")
     if width >= _FLAT:
         lines.append([piece for n, t in facts for piece in ((f"{n} ", "dim"), (f"{t}   ", "text"))])
         rates: Line = [("saved at rate  ", "dim")]

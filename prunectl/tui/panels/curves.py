@@ -10,7 +10,7 @@ from prunectl import words
 from prunectl.tui.charts.line import Axes, line_chart
 from prunectl.tui.charts.series import Curve, Floats, smooth
 from prunectl.tui.drawing import Line, Look, centred, clean, fit_line
-from prunectl.tui.known import SMOOTHING, Choice, Known
+from prunectl.tui.known import SMOOTHING, Choice, Known, arrays
 from prunectl.tui.panels.tradeoff import trial_parts
 
 MOST = 8
@@ -74,7 +74,7 @@ def curves_of(known: Known, choice: Choice, tasks: list[str]) -> tuple[list[Curv
 
 
 def _curve(known: Known, choice: Choice, task: str, series: str, name: str, number: int) -> Curve:
-    step, epoch, value = known.arrays.of(task, series, known.view.curves[task][series])
+    step, epoch, value = arrays(known.view.curves[task][series])
     x = {"step": step, "epoch": epoch}.get(choice.axis)
     if x is None:
         x = times(known, task, step)

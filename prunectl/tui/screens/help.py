@@ -32,7 +32,7 @@ class Help(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """One scrolling panel."""
-        yield Panel(self._draw, f"Help: {TITLES.get(self.where, '')} (esc closes)", name="help")
+        yield Panel(self._draw, f"Help: {TITLES.get(self.where, '')} (esc closes)", id="help")
 
     def _draw(self, width: int, height: int) -> list[Line]:
         return help_lines(self.where, width, self.read_only)

@@ -67,21 +67,21 @@ class RunScreen(ConsoleScreen):
 
     def body(self) -> ComposeResult:
         """Head, tabs, rail and panels."""
-        head, tabs = Panel(self._head, name="head"), Panel(self._tabs, name="tabs")
+        head, tabs = Panel(self._head, id="head"), Panel(self._tabs, id="tabs")
         head.can_focus = tabs.can_focus = False
         yield head
         yield tabs
         with Horizontal(id="body"):
             with Container(id="side"):
-                rail = Panel(self._drawer("stages"), "stages", name="rail", classes="panel")
-                meter = Panel(self._drawer("device"), "device", name="rail-device", classes="panel")
+                rail = Panel(self._drawer("stages"), "stages", id="rail", classes="panel")
+                meter = Panel(self._drawer("device"), "device", id="rail-device", classes="panel")
                 rail.can_focus = meter.can_focus = False
                 yield rail
                 yield meter
             with Container(id="panels"):
                 for number, name in enumerate(PANELS, 1):
                     yield Panel(
-                        self._drawer(name), f"{number} {name}", name=f"panel-{name}",
+                        self._drawer(name), f"{number} {name}", id=f"panel-{name}",
                         classes="panel", bottom=name == "log",
                     )  # fmt: skip
 

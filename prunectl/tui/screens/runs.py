@@ -47,7 +47,7 @@ class Runs(ConsoleScreen):
 
     def body(self) -> ComposeResult:
         """Head, filter, table, and a line on the run under the cursor."""
-        head, about = Panel(self._head, name="head"), Panel(self._about, name="about")
+        head, about = Panel(self._head, id="head"), Panel(self._about, id="about")
         head.can_focus = about.can_focus = False
         yield head
         table: DataTable[Text] = DataTable(cursor_type="row", zebra_stripes=False)

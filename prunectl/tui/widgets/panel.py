@@ -32,10 +32,15 @@ class Panel(Widget, can_focus=True):
             self.panel, self.share = panel, share
 
     def __init__(
-        self, draw: Draw, title: str = "", *, name: str | None = None, bottom: bool = False,
+        self,
+        draw: Draw,
+        title: str = "",
+        *,
+        id: str | None = None,  # noqa: A002  # Textual's word
+        bottom: bool = False,
         classes: str = "",
-    ) -> None:  # fmt: skip
-        super().__init__(id=name, classes=classes)
+    ) -> None:
+        super().__init__(id=id, classes=classes)
         self._draw = draw
         self._bottom = bottom
         self._lines: list[Line] | None = None
