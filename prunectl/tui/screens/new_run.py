@@ -25,10 +25,13 @@ from prunectl.tui.actions import NEW_RUN, bindings
 from prunectl.tui.drawing import Line, clean, wrap
 from prunectl.tui.form import Form, preset_choices, save_preset
 from prunectl.tui.predicting import Predictor, prediction_lines
-from prunectl.tui.screens.base import TIGHT, ConsoleScreen
+from prunectl.tui.screens.base import GENEROUS, TIGHT, ConsoleScreen
 from prunectl.tui.screens.dialogs import Ask
 from prunectl.tui.widgets.field_row import Choice, FieldRow
 from prunectl.tui.widgets.panel import Panel
+
+_SIDE = 42
+"""Cells of width of the prediction where it stands beside the form."""
 
 
 class NewRunScreen(ConsoleScreen):
@@ -54,18 +57,17 @@ class NewRunScreen(ConsoleScreen):
     NewRunScreen #fields { width: 1fr; height: 1fr; scrollbar-size-vertical: 1; }
     NewRunScreen #help { height: 2; padding: 0 1; display: none; }
     NewRunScreen #where { height: 1; padding: 0 1; color: $foreground-muted; display: none; }
-    NewRunScreen #side { width: 42; height: 100%; border: round $foreground 25%; padding: 0 1;
-      border-title-color: $foreground-muted; }
+    NewRunScreen #side { width: 42; height: 100%; max-height: 100%;
+      border: round $foreground 25%; padding: 0 1; border-title-color: $foreground-muted; }
     NewRunScreen #side:focus { border: round $accent; }
     NewRunScreen #command { height: 1; padding: 0 1; margin-top: 1; }
     NewRunScreen.-good #middle, NewRunScreen.-tight #middle { layout: grid; grid-size: 2;
       grid-columns: 17 1fr; grid-rows: 1fr 8; }
     NewRunScreen.-good #side { column-span: 2; width: 100%; }
-    NewRunScreen.-generous FieldRow { margin-bottom: 1; }
-    NewRunScreen.-good FieldRow { grid-size: 2; grid-columns: 22 1fr; }
-    NewRunScreen.-tight FieldRow { grid-size: 2; grid-columns: 15 1fr; }
-    NewRunScreen.-good .note, NewRunScreen.-tight .note { column-span: 2; padding-left: 2;
-      display: none; }
+    NewRunScreen.-generous FieldRow { grid-columns: 23 1fr; margin-bottom: 1; }
+    NewRunScreen.-good FieldRow { grid-columns: 22 1fr; }
+    NewRunScreen.-tight FieldRow { grid-columns: 15 1fr; }
+    NewRunScreen.-good .note, NewRunScreen.-tight .note { display: none; }
     NewRunScreen .-wrong > .note { display: block; }
     NewRunScreen.-good #help, NewRunScreen.-tight #help { display: block; }
     NewRunScreen.-tight #middle { grid-size: 1; grid-columns: 1fr; grid-rows: 1fr 2;
@@ -188,7 +190,9 @@ class NewRunScreen(ConsoleScreen):
     def _update_side(self) -> None:
         side, middle = self.query_one("#side", Panel), self.query_one("#middle")
         side.border_title = "problems" if self.form.check().problems else "prediction"
-        lines = len(self._side(self.size.width - 4, 0))
+        wide = _SIDE if self.size_class == GENEROUS else self.size.width
+        lines = len(self._side(wide - 4, 0))
+        side.styles.height = lines + 2 if self.size_class == GENEROUS else "100%"
         if self.size_class == TIGHT:
             middle.styles.grid_rows = f"1fr {min(lines, 3)}"
         else:
@@ -223,7 +227,7 @@ class NewRunScreen(ConsoleScreen):
                 lines += [[(text, "bad")] for text in wrap(clean(problem.text), width)]
             return lines
         found = self.predictor.of(checked.spec) if checked.spec else None
-        return prediction_lines(found, checked.spec, width)
+        return prediction_lines(found, checked.spec, width, short=self.size_class == TIGHT)
 
     def _help(self, width: int, height: int) -> list[Line]:
         row = self._row()

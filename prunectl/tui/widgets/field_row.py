@@ -47,13 +47,14 @@ class FieldRow(Grid):
     """A field and its control."""
 
     DEFAULT_CSS = """
-    FieldRow { grid-size: 3; grid-columns: 23 26 1fr; grid-rows: auto; height: auto;
+    FieldRow { grid-size: 2; grid-columns: 23 1fr; grid-rows: auto; height: auto;
       grid-gutter: 0 1; padding: 0 1; }
     FieldRow > .key { color: $foreground-muted; height: 1; }
     FieldRow.-changed > .key { color: $accent; text-style: bold; }
-    FieldRow > .note { color: $foreground-muted; height: auto; }
+    FieldRow > .note { column-span: 2; padding-left: 2; color: $foreground-muted;
+      height: auto; }
     FieldRow.-wrong > .key, FieldRow.-wrong > .note { color: $error; }
-    FieldRow Input { height: 1; border: none; padding: 0 1; background: $panel; }
+    FieldRow Input { height: 1; border: none; padding: 0 1 !important; background: $panel; }
     FieldRow Input:focus { background: $primary 30%; }
     FieldRow Switch { height: 1; border: none; padding: 0; background: $panel; }
     FieldRow Switch:focus { background: $primary 30%; }

@@ -96,7 +96,7 @@ class Wall(Widget):
             self._built_for = wanted
             self._strips = self._build(theme)
         segments = self._strips[y] if y < len(self._strips) else []
-        return Strip(segments).apply_style(self.rich_style).adjust_cell_length(self.size.width)
+        return Strip(segments).adjust_cell_length(self.size.width).apply_style(self.rich_style)
 
     def text(self) -> str:
         """What is shown, without colours."""
