@@ -20,11 +20,11 @@ def density(
     shown = np.isfinite(x) & np.isfinite(y)
     x, y = x[shown], y[shown]
     across, up = scale_of([x]), scale_of([y])
-    if across is None or up is None or width < 10 or height < 4:
+    if across is None or up is None or width < 10 or height < 5:
         return centred("nothing measured to compare with", width, height)
     labels = short(up.high), short(up.low)
     gutter = max(map(len, labels)) + 1
-    plot_width, plot_height = width - gutter, height - 1
+    plot_width, plot_height = width - gutter, height - 2
     counts, _, _ = np.histogram2d(
         up.share(y), across.share(x), bins=(plot_height, plot_width), range=((0, 1), (0, 1))
     )
@@ -32,17 +32,15 @@ def density(
     shades = np.array(list(_ASCII_SHADES if look.ascii else _SHADES))
     step = np.where(counts > 0, np.clip(np.ceil(level * 5), 1, 5), 0).astype(int)
     text = shades[step[::-1]]
-    lines: list[Line] = []
+    up_arrow, across_arrow = look.mark("↑", "up"), look.mark("→", "across")
+    title = f"{names[1]} {up_arrow} by {names[0]} {across_arrow}"
+    lines: list[Line] = [fit_line([(title, "dim")], width)]
     for row in range(plot_height):
         said = labels[0] if row == 0 else labels[1] if row == plot_height - 1 else ""
-        if row == plot_height // 2 and len(names[1]) < gutter:
-            said = names[1]
         edge = look.mark("│", "|")
         cells = "".join(text[row])
         lines.append([(f"{said:>{gutter - 1}}", "dim"), (edge, "faint"), (cells, "s1")])
     left, right = short(across.low), short(across.high)
-    middle = f"{names[0]} (across), {names[1]} (up)"
-    space = plot_width - len(left) - len(right)
-    said = middle.center(space) if len(middle) + 2 <= space else " " * max(space, 1)
-    lines.append(fit_line([(" " * gutter + left + said + right, "dim")], width))
+    space = " " * max(plot_width - len(left) - len(right), 1)
+    lines.append(fit_line([(" " * gutter + left + space + right, "dim")], width))
     return lines

@@ -38,7 +38,7 @@ def _bars(stages: list[StageView], width: int, look: Look) -> list[Line]:
     most = max(spent) or 1.0
     total = sum(spent) or 1.0
     wide = width >= 56
-    room = max(width - (11 + 1 + 9 + 1 + 4 + (19 if wide else 0)), 4)
+    room = max(width - (12 + 10 + 5 + (19 if wide else 0)), 4)
     head = f"{'stage':<11} {'seconds':>9} {'':>4} " + " " * room
     lines: list[Line] = [[(head + (f" {'passes':>9}/{'planned':<8}" if wide else ""), "dim")]]
     for stage, seconds in zip(stages, spent, strict=True):
