@@ -329,5 +329,5 @@ def _class_name(label: int, dataset: Dataset | None) -> str:
 def _short(value: float) -> str:
     if not np.isfinite(value):
         return "-"
-    text = f"{value:.3f}" if 0.1 <= abs(value) < 10 else f"{value:.2g}"
+    text = f"{value:.3f}" if 0.1 <= abs(value) < 10 else f"{value:#.2g}"
     return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text

@@ -12,8 +12,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.message import Message
-from textual.screen import ModalScreen
-from textual.widgets import Input, OptionList, Select, Static
+from textual.widgets import OptionList, Select, Static
 from textual.widgets.option_list import Option
 
 from core.errors import PrunectlError
@@ -23,15 +22,14 @@ from prunectl import words
 from prunectl.tui import doing
 from prunectl.tui.actions import NEW_RUN, bindings
 from prunectl.tui.drawing import Line, clean, wrap
-from prunectl.tui.form import Form, preset_choices, save_preset
+from prunectl.tui.form import Form, preset_choices
 from prunectl.tui.predicting import Predictor, prediction_lines
 from prunectl.tui.screens.base import GENEROUS, TIGHT, ConsoleScreen
 from prunectl.tui.screens.dialogs import Ask
+from prunectl.tui.screens.new_run_layout import LAYOUT, SIDE
+from prunectl.tui.screens.save_as import SaveAs
 from prunectl.tui.widgets.field_row import Choice, FieldRow
 from prunectl.tui.widgets.panel import Panel
-
-_SIDE = 42
-"""Cells of width of the prediction where it stands beside the form."""
 
 
 class NewRunScreen(ConsoleScreen):
@@ -43,43 +41,7 @@ class NewRunScreen(ConsoleScreen):
         ("up", "app.focus_previous"),
         ("down", "app.focus_next"),
     ]
-    DEFAULT_CSS = """
-    NewRunScreen #top { height: 1; padding: 0 1; }
-    NewRunScreen #preset { width: 30; height: 1; }
-    NewRunScreen #preset SelectCurrent { background: $panel; border: none !important;
-      padding: 0 1 !important; }
-    NewRunScreen #preset:focus > SelectCurrent { background: $primary 30%; }
-    NewRunScreen #about { width: 1fr; padding: 0 1; }
-    NewRunScreen #middle { height: 1fr; margin-top: 1; }
-    NewRunScreen #sections { width: 16; border: none; background: $background; padding: 0 1;
-      height: 100%; scrollbar-size-vertical: 1; }
-    NewRunScreen #form { width: 1fr; height: 100%; }
-    NewRunScreen #fields { width: 1fr; height: 1fr; scrollbar-size-vertical: 1; }
-    NewRunScreen #help { height: 2; padding: 0 1; display: none; }
-    NewRunScreen #where { height: 1; padding: 0 1; color: $foreground-muted; display: none; }
-    NewRunScreen #side { width: 42; height: 100%; max-height: 100%;
-      border: round $foreground 25%; padding: 0 1; border-title-color: $foreground-muted; }
-    NewRunScreen #side:focus { border: round $accent; }
-    NewRunScreen #command { height: 1; padding: 0 1; margin-top: 1; }
-    NewRunScreen.-good #middle, NewRunScreen.-tight #middle { layout: grid; grid-size: 2;
-      grid-columns: 17 1fr; grid-rows: 1fr 8; }
-    NewRunScreen.-good #side { column-span: 2; width: 100%; }
-    NewRunScreen.-generous FieldRow { grid-columns: 23 1fr; margin-bottom: 1; }
-    NewRunScreen.-good FieldRow { grid-columns: 22 1fr; }
-    NewRunScreen.-tight FieldRow { grid-columns: 15 1fr; }
-    NewRunScreen.-good .note, NewRunScreen.-tight .note { display: none; }
-    NewRunScreen .-wrong > .note { display: block; }
-    NewRunScreen.-good #help, NewRunScreen.-tight #help { display: block; }
-    NewRunScreen.-tight #middle { grid-size: 1; grid-columns: 1fr; grid-rows: 1fr 2;
-      margin-top: 0; }
-    NewRunScreen.-tight #sections { display: none; }
-    NewRunScreen.-tight #where { display: block; }
-    NewRunScreen.-tight #side { border: none; width: 100%; }
-    NewRunScreen.-tight #help { height: 1; }
-    NewRunScreen.-tight #command { margin-top: 0; }
-    NewRunScreen.-tiny > * { display: none; }
-    NewRunScreen.-tiny > .enlarge { display: block; }
-    """
+    DEFAULT_CSS = LAYOUT
 
     class Launched(Message):
         """A run was started."""
@@ -182,7 +144,7 @@ class NewRunScreen(ConsoleScreen):
         about = dict(self.presets).get(self.form.source, "")
         self.query_one("#about", Static).update(Text(clean(about), "dim", no_wrap=True))
         command = self.query_one("#command", Panel)
-        most = 1 if self.size_class == TIGHT else 4
+        most = 2 if self.size_class == TIGHT else 4
         command.styles.height = min(len(self._command(self.size.width - 2, 0)), most)
         command.redraw()
         self._update_side()
@@ -190,7 +152,7 @@ class NewRunScreen(ConsoleScreen):
     def _update_side(self) -> None:
         side, middle = self.query_one("#side", Panel), self.query_one("#middle")
         side.border_title = "problems" if self.form.check().problems else "prediction"
-        wide = _SIDE if self.size_class == GENEROUS else self.size.width
+        wide = SIDE if self.size_class == GENEROUS else self.size.width
         lines = len(self._side(wide - 4, 0))
         side.styles.height = lines + 2 if self.size_class == GENEROUS else "100%"
         if self.size_class == TIGHT:
@@ -393,48 +355,6 @@ class NewRunScreen(ConsoleScreen):
     @on(Changed)
     def _predicted(self) -> None:
         self._update_side()
-
-
-class SaveAs(ModalScreen["Path | None"]):
-    """Asks for the name of a preset, and once more before one is replaced."""
-
-    DEFAULT_CSS = """
-    SaveAs { align: center middle; }
-    SaveAs > Vertical { width: 60; max-width: 90%; height: auto; padding: 1 2;
-      border: round $accent; background: $surface; }
-    SaveAs Input { height: 1; border: none; background: $panel; margin: 1 0; padding: 0 1; }
-    SaveAs Static { height: auto; }
-    SaveAs #trouble { color: $warning; }
-    """
-    BINDINGS: ClassVar = [("escape", "leave")]
-
-    def __init__(self, form: Form) -> None:
-        super().__init__()
-        self.form = form
-        self._replace = ""
-
-    def compose(self) -> ComposeResult:
-        """A line to write in."""
-        with Vertical():
-            yield Static(Text("Save as a preset of yours: its name, then enter"))
-            yield Input(placeholder="such as mine", compact=True)
-            yield Static(id="trouble")
-
-    @on(Input.Submitted)
-    def _named(self, event: Input.Submitted) -> None:
-        name = event.value.strip()
-        trouble = self.query_one("#trouble", Static)
-        try:
-            self.dismiss(save_preset(self.form, name, replace=name == self._replace))
-        except FileExistsError as error:
-            self._replace = name
-            trouble.update(Text(f"{error}; enter once more replaces it"))
-        except (PrunectlError, OSError) as error:
-            trouble.update(Text(clean(error)))
-
-    def action_leave(self) -> None:
-        """Close and save nothing."""
-        self.dismiss(None)
 
 
 def clean_command(text: str) -> str:

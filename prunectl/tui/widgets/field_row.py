@@ -15,7 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Select, Static, Switch
 
 from prunectl.tui.drawing import clean
-from prunectl.tui.form import Field
+from prunectl.tui.fields import Field
 
 
 class Choice(Select[str], inherit_bindings=False):

@@ -12,7 +12,8 @@ from core.runs import runs_folder
 from core.spec import Spec
 from core.spec_load import parse_spec, read_yaml
 from prunectl.presets import find_preset, load_spec
-from prunectl.tui.form import Field, Form, preset_choices, save_preset, text_of
+from prunectl.tui.fields import Field, text_of
+from prunectl.tui.form import Form, preset_choices, save_preset
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ from core.runs import list_runs
 from core.spec_load import parse_spec, read_yaml
 from prunectl.presets import load_spec
 from prunectl.tui import doing, predicting
-from prunectl.tui.screens.new_run import NewRunScreen, SaveAs
+from prunectl.tui.screens.new_run import NewRunScreen
+from prunectl.tui.screens.save_as import SaveAs
 from prunectl.tui.widgets.field_row import Choice, FieldRow
 from prunectl.tui.widgets.panel import Panel
 
