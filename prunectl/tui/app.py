@@ -53,6 +53,10 @@ class Console(App[int]):
     CSS = """
     Screen { background: $background; color: $foreground; }
     Toast { width: 50; }
+    Console.-ascii .panel, Console.-ascii Help > Panel, Console.-ascii Ask > Vertical,
+    Console.-ascii Choose > Vertical { border: ascii $edge; }
+    Console.-ascii .panel:focus { border: ascii $accent; }
+    Console.-ascii .-tight .panel { border: none; }
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class Console(App[int]):
         self.read_only = read_only
         self.look = Look(ascii=plain)
         self.seconds = SLOW if low_bandwidth else FAST
+        self.set_class(plain, "-ascii")
         self.animation_level = "none"
         for name in themes.NAMES:
             self.register_theme(themes.theme(name))

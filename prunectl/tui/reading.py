@@ -24,7 +24,7 @@ from prunectl.view import View, apply
 _CHUNK = 1 << 20  # bytes of journal a step: the screen gets its turn in between
 _RUNS_SECONDS = 1.0
 _STATE_EVERY = 1.0
-_BATCH = 40
+_SCREENFUL, _BATCH = 50, 250
 _LONGEST_OUTLINE = 16 << 20
 Post = Callable[[Message], object]
 
@@ -217,7 +217,7 @@ class RunsReader:
             if row is not None and row != self._rows.get(run.id):
                 self._rows[run.id] = row
                 batch.append(row)
-            if len(batch) >= _BATCH:
+            if len(batch) >= (_SCREENFUL if len(self._rows) <= _SCREENFUL else _BATCH):
                 self.post(RowsNews(rows=batch))
                 batch = []
         if batch or gone or first:

@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 
 from prunectl.tui.actions import actions_for
-from prunectl.tui.drawing import Line, centred, fit_line
+from prunectl.tui.drawing import Line, centred, fit_line, width_of
 from prunectl.tui.widgets.panel import Panel
 
 if TYPE_CHECKING:
@@ -79,17 +79,18 @@ class ConsoleScreen(Screen[None]):
         """The layout was chosen; ``size_class`` says which."""
 
     def _hints(self, width: int, height: int) -> list[Line]:
+        hints = [
+            ((action.keys, "strong"), (f" {action.label}  ", "dim"))
+            for action in actions_for(self.where)
+            if action.hint and not (action.changes and self.console.read_only)
+        ]
+        *own, last = hints  # the last is help: what does not fit is found there
         line: Line = []
-        used = 0
-        for action in actions_for(self.where):
-            if not action.hint or (action.changes and self.console.read_only):
-                continue
-            cells = len(action.keys) + len(action.label) + 3
-            if used + cells > width:
+        for hint in own:
+            if width_of([*line, *hint, *last]) > width:
                 break
-            line += [(action.keys, "strong"), (f" {action.label}  ", "dim")]
-            used += cells
-        return [fit_line(line, width)]
+            line += hint
+        return [fit_line([*line, *last], width)]
 
     def _enlarge(self, width: int, height: int) -> list[Line]:
         return centred(f"enlarge: {width}x{height}, needs 40x12", width, height, "warn")

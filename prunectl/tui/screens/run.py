@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Horizontal
 
+from core import events as ev
 from core.runs import Run
 from prunectl.tui import doing
 from prunectl.tui.actions import RUN, bindings
@@ -30,6 +31,9 @@ PANELS = {
     "stages": stages.draw,
 }  # fmt: skip
 _STEP = 0.02
+# What a running task says all the time, and the panels that show it.
+_MOVING = (ev.Points, ev.Progress, ev.Checkpoint)
+_MOVED = frozenset({"head", "rail", "rail-device", "panel-curves", "panel-device", "panel-stages"})
 
 
 class RunScreen(ConsoleScreen):
@@ -120,13 +124,18 @@ class RunScreen(ConsoleScreen):
         known.scores.update(news.scores)
         known.trouble = news.trouble or ("" if news.records else known.trouble)
         known.read_all = known.read_all or news.read_all
-        self._redraw()
+        quiet = not (news.state or news.summary or news.scores or news.trouble or news.read_all)
+        if quiet and all(isinstance(record.event, _MOVING) for record in news.records):
+            self._redraw(_MOVED)
+        else:
+            self._redraw()
 
-    def _redraw(self) -> None:
-        """Draw what is in sight; the rest draws when it comes into sight."""
+    def _redraw(self, names: frozenset[str] | None = None) -> None:
+        """Draw these panels, else all; what is out of sight draws when it comes into sight."""
         self.redraws += 1
         for panel in self.query(Panel):
-            panel.redraw()
+            if names is None or panel.id in names:
+                panel.redraw()
 
     def _head(self, width: int, height: int) -> list[Line]:
         return stages.head(self.known, width, self.console.look)
@@ -136,6 +145,8 @@ class RunScreen(ConsoleScreen):
         short = width < 76
         for number, name in enumerate(PANELS, 1):
             here = name == self.current
+            if name == "stages" and self.size_class != TIGHT:
+                continue  # they stand beside
             said = f"{number} {name}" if here or not short else f"{number}"
             line += [(f" {said} ", "here" if here else "dim")]
         return [fit_line(line, width)]

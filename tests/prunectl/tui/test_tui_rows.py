@@ -105,7 +105,9 @@ def test_best_point_is_the_deepest_one_that_is_not_worse_than_random() -> None:
 
 
 def test_flat_yaml_reads_a_spec_as_it_is_written() -> None:
-    text = "name: x\ntrain:\n  epochs: 8ep\n  optimizer:\n    lr: 0.1\nseeds:\n- 0\nscore:\n  n: 1\n"
+    text = (
+        "name: x\ntrain:\n  epochs: 8ep\n  optimizer:\n    lr: 0.1\nseeds:\n- 0\nscore:\n  n: 1\n"
+    )
     assert dict(flat_yaml(text)) == {
         "name": "x", "train.epochs": "8ep", "train.optimizer.lr": "0.1", "score.n": "1",
     }  # fmt: skip

@@ -259,9 +259,7 @@ def test_help_palette_and_themes(folder: Path) -> None:
     opened(folder, FINISHED, (80, 24), drive)
 
 
-def test_no_color_means_the_monochrome_theme(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_color_means_the_monochrome_theme(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     assert Console(folder).theme == "prunectl-mono"
 
