@@ -30,6 +30,8 @@ Columns = dict[str, NDArray[Any]]
 VIEWS = ("ends", "disagreement", "kept")
 _TRIAL = re.compile(r"^s(\d+)-(.+)-(.+)-r(\d\.\d{4})$")
 _SHUFFLE = 0
+_FEW = 20
+"""Classes of which each one's share is said."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Wish:
     page: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Side:
     """One side of a page: what is in sight of the ordered ``total`` samples."""
 
@@ -68,7 +70,7 @@ class Side:
     """uint8 ``[n, H, W, C]`` of the ids in sight; None where there are no pictures."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Page:
     """What is to be shown: two sides, and words on the whole."""
 
@@ -256,12 +258,13 @@ class Collection:
         kept = self._kept_mask(wish, len(labels))
         total = np.bincount(labels[labels >= 0])
         left = np.bincount(labels[(labels >= 0) & kept], minlength=len(total))
-        shares = [
-            f"{_class_name(c, dataset)} {100 * left[c] / n:.0f}%"
-            for c, n in enumerate(total.tolist())
-            if n
-        ]
-        return "kept by class: " + "  ".join(shares)
+        found = [(left[c] / n, c) for c, n in enumerate(total.tolist()) if n]
+        shares = [f"{_class_name(c, dataset)} {100 * share:.0f}%" for share, c in found]
+        if len(shares) <= _FEW:
+            return "kept by class: " + "  ".join(shares)
+        order = sorted(range(len(found)), key=lambda i: found[i])
+        ends = ("  ".join(shares[i] for i in some) for some in (order[:3], order[:-4:-1]))
+        return "kept by class, least: {}; most: {}".format(*ends)
 
     def _columns(self, seed: int) -> Columns:
         if self._scores is None or self._scores[0] != seed:
@@ -287,7 +290,10 @@ class Collection:
         if samples != len(dataset.train) or (known and known != dataset.fingerprint):
             return None, "no pictures: the prepared data is not what this run saw"
         if not dataset.train.is_images:
-            return None, f"no pictures: samples are vectors of {dataset.train.input_shape[0]}"
+            return (
+                None,
+                f"no pictures: samples are vectors of {dataset.train.input_shape[0]} numbers",
+            )
         return dataset, ""
 
 

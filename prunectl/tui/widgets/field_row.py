@@ -116,6 +116,8 @@ class FieldRow(Grid):
     def _edited(self, event: Input.Changed | Select.Changed | Switch.Changed) -> None:
         event.stop()
         value = event.value
+        if isinstance(event, Input.Changed) and event.input.value != value:
+            return  # more was typed since
         if isinstance(value, bool):
             value = "true" if value else "false"
         if isinstance(value, str):

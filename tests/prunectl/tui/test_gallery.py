@@ -11,7 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 from digits_bank import recorded, truth
 
-from core.artifacts import read_kept, read_scores
+from core.artifacts import read_dataset, read_kept, read_scores
+from core.data.locations import default_cache_root
+from core.data.prepare import prepared_folder
 from core.runs import Run
 from prunectl.tui.gallery import Collection, Page, Side, Wish, side_title
 
@@ -82,6 +84,19 @@ def test_kept_by_class_is_said(collection: Collection) -> None:
     assert f"4 {share:.0f}%" in note
 
 
+def test_of_many_classes_the_ends_are_said(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wish = Wish(view="kept", method="random", rate=0.3)
+    every = collection.page(wish, 3).note.removeprefix("kept by class: ").split("  ")
+    monkeypatch.setattr("prunectl.tui.gallery._FEW", 5)
+    note = collection.page(wish, 3).note
+    least, most = note.removeprefix("kept by class, least: ").split("; most: ")
+    shares = sorted(int(text.split()[1][:-1]) for text in every)
+    assert [int(text.split()[1][:-1]) for text in least.split("  ")] == shares[:3]
+    assert [int(text.split()[1][:-1]) for text in most.split("  ")] == shares[:-4:-1]
+
+
 def test_disagreement_compares_ranks_of_samples_not_scored(collection: Collection) -> None:
     columns = read_scores(collection.run, 0)
     own = np.flatnonzero(columns["source"] == "extrapolated")
@@ -126,6 +141,16 @@ def test_other_data_than_the_run_saw_is_not_shown(finished: Run) -> None:
     summary.write_text(summary.read_text().replace('"fingerprint": "2', '"fingerprint": "0'))
     page = Collection(finished).page(Wish(), 5)
     assert page.sides[0].images is None and "not what this run saw" in page.trouble
+
+
+def test_vectors_have_no_pictures(collection: Collection) -> None:
+    folder = prepared_folder(collection.spec.data, default_cache_root())
+    dataset = read_dataset(folder)
+    vectors = replace(dataset.train, inputs=np.zeros((len(dataset.train), 5), dtype=np.float32))
+    collection._dataset = replace(dataset, train=vectors)
+    page = collection.page(Wish(), 5)
+    assert page.trouble == "no pictures: samples are vectors of 5 numbers"
+    assert page.sides[0].images is None and len(page.sides[0].ids) == 5
 
 
 def test_a_run_without_scores_says_so(tmp_path: Path) -> None:
