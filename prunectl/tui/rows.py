@@ -64,18 +64,18 @@ def _saving(row: Row, theme: str, plain: bool) -> Text:
     )
 
 
-_RUN = Column("run", "run", 24, _text(lambda r: r.run.id, 24, "strong"), lambda r: r.run.id)
+_RUN = Column("run", "run", 22, _text(lambda r: r.run.id, 22, "strong"), lambda r: r.run.id)
 _NARROW_RUN = Column("run", "run", 18, _text(lambda r: r.run.id, 18, "strong"), lambda r: r.run.id)
 _WORD = Column("status", "status", 10, _status, lambda r: r.status)
 _LETTER = Column("status", " ", 1, _letter, lambda r: r.status)
-_STAGE = Column("stage", "stage", 13, _text(lambda r: r.stage, 13), lambda r: r.stage)
+_STAGE = Column("stage", "stage", 11, _text(lambda r: r.stage, 11), lambda r: r.stage)
 _DONE = Column("progress", "done", 5 + _BAR, _progress, lambda r: -(r.share or 0.0))
-_DATA = Column("data", "data", 10, _text(lambda r: r.data, 10), lambda r: r.data)
-_METHOD = Column("method", "method", 8, _text(lambda r: r.method, 8), lambda r: r.method)
+_DATA = Column("data", "data", 8, _text(lambda r: r.data, 8), lambda r: r.data)
+_METHOD = Column("method", "method", 7, _text(lambda r: r.method, 7), lambda r: r.method)
 _BEST = Column("best", "best point", 14, _text(lambda r: r.best, 14), lambda r: r.best)
 _SAVED = Column("saving", "saved", 6, _saving, lambda r: -(r.saving if r.saving else -9.0))
 _STARTED = Column(
-    "started", "started", 10,
+    "started", "started", 9,
     lambda r, t, p: Text(words.ago(time.time() - r.created), style=themes.style(t, "dim")),
     lambda r: -r.created,
 )  # fmt: skip

@@ -28,7 +28,7 @@ def draw(known: Known, choice: Choice, width: int, height: int, look: Look) -> l
         axes = Axes(x_name="time", cursor=choice.cursor, x_label=words.clock)
     lines: list[Line] = [fit_line(_title(tasks, choice), width)]
     room = height - 1
-    both = bool(loss and accuracy) and room >= 13
+    both = bool(loss and accuracy) and room >= 11
     upper = room - room // 2 if both else room
     if both or not accuracy or (loss and not choice.accuracy):
         lines += line_chart(loss, width, upper, look, replace(axes, log=choice.log))

@@ -81,7 +81,7 @@ def _facts(one: dict[str, Any], width: int) -> list[Line]:
     lines: list[Line] = [[(clean(name), "text"), (f"  {clean(one.get('score'))}", "dim")]]
     table = columns(rows, right=(1,))
     if table and max(map(width_of, table)) > width:
-        table = columns([row[:3] for row in rows], right=(1,))
+        table = columns([row[:3] for row in rows], right=(1,), gap=1)
     return lines + [fit_line(row, width) for row in table]
 
 

@@ -25,7 +25,7 @@ def draw(known: Known, choice: Choice, width: int, height: int, look: Look) -> l
     title: Line = [(clean(name), "strong"), (f"  seed {seed}", "dim")]
     room = height - 1
     measured, what = _measured(table, name)
-    if measured is None or room < 8:
+    if measured is None or room < 12 and width < 72:
         return [fit_line(title, width), *_histogram(table, name, width, room, look)]
     predicted = table[f"{name}_predicted"].astype(float)
     names = (f"predicted {what}", "measured")

@@ -20,7 +20,7 @@ def draw(known: Known, choice: Choice, width: int, height: int, look: Look) -> l
     stages = view.stages()
     if not stages:
         return [[(_waiting(known), "dim")]]
-    roomy = height >= 3 * len(stages) + 6
+    roomy = height >= 3 * len(stages) + 3
     lines: list[Line] = []
     for stage in stages:
         lines += _stage(stage, width, look, roomy)

@@ -35,6 +35,8 @@ def draw(known: Known, choice: Choice, width: int, height: int, look: Look) -> l
     room = height - len(table) - 2
     if room < 8:  # the chart first
         table, room = table[: max(height - 10, 0)], min(height - 1, max(height - len(table), 8))
+    if len(table) < 3:
+        table = []  # a head and no body says nothing
     upright = _break_even(known)
     chart = band_chart(_bands(found), width, height - len(table) - 1, look, _AXES, upright)
     return [*chart, fit_line(_pays(known, look), width), *table][:height]

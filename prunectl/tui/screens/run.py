@@ -46,15 +46,15 @@ class RunScreen(ConsoleScreen):
     RunScreen #tabs { height: 1; padding: 0 1; }
     RunScreen.-generous #tabs { display: none; }
     RunScreen #side { width: 30; }
-    RunScreen.-generous #side { width: 38; }
+    RunScreen.-generous #side { width: 30; }
     RunScreen.-tight #side { display: none; }
     RunScreen .panel { border: round $edge; border-title-color: $accent; padding: 0 1; }
     RunScreen .panel:focus { border: round $accent; }
     RunScreen #side Panel { height: 1fr; }
     RunScreen #side #rail-device { display: none; }
-    RunScreen.-generous #side #rail-device { display: block; height: 14; }
-    RunScreen #panels { layout: grid; grid-size: 2 3; grid-gutter: 0 0; width: 1fr; }
-    RunScreen #panels.-alone { grid-size: 1 1; }
+    RunScreen.-generous #side #rail-device { display: block; height: 9; }
+    RunScreen #panels { layout: grid; grid-size: 2 3; grid-rows: 5fr 4fr 4fr; width: 1fr; }
+    RunScreen #panels.-alone { grid-size: 1 1; grid-rows: 1fr; }
     RunScreen.-tight .panel { border: none; padding: 0; }
     RunScreen.-tiny #body, RunScreen.-tiny #tabs, RunScreen.-tiny #head { display: none; }
     """
