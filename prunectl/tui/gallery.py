@@ -65,7 +65,8 @@ class Side:
     total: int = 0
     first: int = 0
     ids: tuple[int, ...] = ()
-    captions: tuple[str, ...] = ()
+    captions: tuple[tuple[str, str], ...] = ()
+    """Class and number of each."""
     images: NDArray[np.uint8] | None = None
     """uint8 ``[n, H, W, C]`` of the ids in sight; None where there are no pictures."""
 
@@ -221,14 +222,14 @@ class Collection:
         )
         return found
 
-    def _caption(self, wish: Wish, sample: int, dataset: Dataset | None) -> str:
+    def _caption(self, wish: Wish, sample: int, dataset: Dataset | None) -> tuple[str, str]:
         columns = self._columns(wish.seed)
         name = _class_name(int(columns["label"][sample]), dataset)
         if wish.view == "disagreement":
             predicted, full = self._ranks(wish.seed)
-            return f"{name} {100 * predicted[sample]:.0f}|{100 * full[sample]:.0f}"
+            return name, f"{100 * predicted[sample]:.0f}|{100 * full[sample]:.0f}"
         mark = "~" if columns["source"][sample] == "extrapolated" else ""
-        return f"{name} {mark}{_short(float(columns[self.score][sample]))}"
+        return name, mark + _short(float(columns[self.score][sample]))
 
     def _ranks(self, seed: int) -> tuple[Floats, Floats]:
         """Percentiles (0..1) of prediction and truth, ``[N]`` each, among the unscored samples."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from textual.app import RenderResult
 from textual.strip import Strip
@@ -13,7 +14,7 @@ from prunectl.tui.gallery import Page, Side, side_title
 from prunectl.tui.widgets.panel import themes_name
 from prunectl.tui.widgets.picture import Cells, Mode, fit_size, picture_cells
 
-HEIGHTS = (2, 3, 4, 5, 6, 8, 10, 12, 16, 24)
+HEIGHTS = (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 24)
 """Lines a picture may take."""
 _CAPTION = 8
 _LISTED = 18
@@ -141,15 +142,19 @@ class Wall(Widget):
                 built.append(_joined([picture[line] for picture in pictures], wide, column))
             dim = themes.style(theme, "dim")
             captions: list[Cells] = [
-                [(fit(self._caption(side, place, lines), column), dim)] for place in places
+                [(self._caption(side, place, lines, column), dim)] for place in places
             ]
             built.append(_joined(captions, column, column))
         height = max(self.size.height, 1)
         return (built + [[] for _ in range(height)])[:height]
 
-    def _caption(self, side: Side, place: int, lines: int) -> str:
-        said = clean(side.captions[place])
-        return said if lines else f"#{side.ids[place]} {said}"
+    def _caption(self, side: Side, place: int, lines: int, width: int) -> str:
+        """Class and number; where there is little room it is the class that is cut."""
+        name, number = side.captions[place]
+        name = clean(name) if lines else f"#{side.ids[place]} {clean(name)}"
+        room = width - len(number) - 1
+        name = set_cell_size(name, max(room, 0)) if cell_len(name) > room else name
+        return fit(f"{name} {number}", width, ellipsis=self._look.mark("…", "~"))
 
 
 def _joined(cells: list[Cells], wide: int, column: int) -> list[Segment]:
