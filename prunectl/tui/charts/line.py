@@ -41,7 +41,7 @@ def line_chart(
         why = "nothing above zero for a logarithmic axis" if axes.log else "no finite value"
         return centred(why if curves else "no points yet", width, height)
     raster = Raster(frame.width, frame.height, plain=look.ascii)
-    for curve in curves:
+    for curve in reversed(curves):  # the first lies on top
         _draw(raster, curve, frame, look)
     x_at = None
     if axes.cursor is not None:
