@@ -2,7 +2,7 @@
 PYTHON ?= python
 JOBS ?= 2
 
-.PHONY: check format lint types contracts test bench schemas
+.PHONY: check format lint types contracts test soak bench schemas
 
 check: lint types contracts test
 
@@ -23,12 +23,17 @@ contracts:
 test:
 	$(PYTHON) -m pytest -q -n $(JOBS)
 
+# Faults that need minutes: long locks, many kills, twenty first starts of eight workers.
+soak:
+	$(PYTHON) -m pytest -q -m soak
+
 bench:
 	$(PYTHON) -m benchmarks.cold_start
 	$(PYTHON) -m benchmarks.knn
 	$(PYTHON) -m benchmarks.training
 	$(PYTHON) -m benchmarks.recorder_memory
 	$(PYTHON) -m benchmarks.quickstart
+	$(PYTHON) -m benchmarks.tracking
 
 schemas:
 	$(PYTHON) -m core.schemas

@@ -19,10 +19,18 @@ class Others:
     share = 0.0
 
     def __enter__(self) -> Others:
-        self._before = time.perf_counter(), _busy(), _own()
+        self.start()
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Begin a measurement."""
+        self._before = time.perf_counter(), _busy(), _own()
+
+    def stop(self) -> None:
+        """End it: sets ``share``."""
         start, busy, own = self._before
         passed = (time.perf_counter() - start) * (os.cpu_count() or 1)
         self.share = max(0.0, (_busy() - busy - (_own() - own)) / passed)

@@ -7,8 +7,9 @@ in place of the deterministic settings. Naive sides augment with PIL or record w
 sample by sample.
 
 All sides take turns in one process, one epoch each, so that a busy machine slows all of them. The
-first round is warm-up. Seconds are medians over the rounds; ratios and differences are taken within
-a round, and medians of these given.
+first round is warm-up, and rounds in which other processes took a part of the cores do not count.
+Seconds are medians over the rounds; ratios and differences are taken within a round, and medians of
+these given.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -30,6 +31,7 @@ from torch import Tensor
 
 from benchmarks import baselines
 from benchmarks.conditions import QUIET, Others, machine, wait_for_quiet
+from benchmarks.training_report import Figures, Seconds, report, rows
 from core.data.bank import SampleBank
 from core.models.base import Net
 from core.models.build import build_net
@@ -48,11 +50,6 @@ from core.training.recorder import Recorded, Recorder
 
 RESULT = Path(__file__).parent / "results" / "training.md"
 N, STEPS, BATCH, CLASSES, WIDTH, CROP = 50_000, 39, 128, 10, 32, 4
-RATIO, BOTH_MS, RECORDER_MS = 1.10, 8.0, 0.40
-"""The last is this benchmark's own: it makes one ``.item()`` a sample fail on a CPU too, where
-they cost under 1 ms a batch (on a GPU each of them waits for the device)."""
-
-Seconds = dict[str, list[float]]
 
 
 @dataclass(frozen=True)
@@ -87,19 +84,23 @@ class TakingTurns(Control):
     """Runs every other side once before each epoch of the loop, and times all of them.
 
     The loop's time is what lies between two of its polls: with the end of an epoch, its checkpoint
-    and the preparation of the next.
+    and the preparation of the next. ``shares``: what other processes took of each round.
     """
 
-    def __init__(self, others: dict[str, Callable[[], None]]) -> None:
-        self.seconds: Seconds = {name: [] for name in ("core", *others)}
-        self._others = others
+    def __init__(self, sides: dict[str, Callable[[], None]]) -> None:
+        self.seconds: Seconds = {name: [] for name in ("core", *sides)}
+        self.shares: list[float] = []
+        self._sides = sides
         self._polls = 0
-        self._since: float | None = None
+        self._round = Others()
+        self._since = 0.0
 
     def should_stop(self) -> bool:
         if self._polls % STEPS == 0:
-            self.end_turn()
-            for name, run in self._others.items():
+            if self._polls:
+                self.end_round()
+            self._round.start()
+            for name, run in self._sides.items():
                 start = time.perf_counter()
                 with torch_defaults():
                     run()
@@ -108,9 +109,16 @@ class TakingTurns(Control):
         self._polls += 1
         return False
 
-    def end_turn(self) -> None:
-        if self._since is not None:
-            self.seconds["core"].append(time.perf_counter() - self._since)
+    def end_round(self) -> None:
+        self.seconds["core"].append(time.perf_counter() - self._since)
+        self._round.stop()
+        self.shares.append(self._round.share)
+
+
+def quiet_rounds(shares: list[float]) -> list[int]:
+    """The rounds that count; where fewer than three were quiet, all but the warm-up."""
+    quiet = [i for i, share in enumerate(shares) if i and share <= QUIET]
+    return quiet if len(quiet) >= 3 else list(range(1, len(shares)))
 
 
 @contextmanager
@@ -121,22 +129,6 @@ def torch_defaults() -> Iterator[None]:
         yield
     finally:
         torch.use_deterministic_algorithms(True, warn_only=True)
-
-
-@dataclass
-class Figures:
-    """One model's measurements: milliseconds a step per round, and of the parts alone."""
-
-    model: str
-    ms: Seconds
-    parts: dict[str, float]
-    others: float = field(default=0.0)
-
-    def ratio(self, side: str) -> float:
-        return float(np.median(np.divide(self.ms[side], self.ms["bare"])))
-
-    def above(self, side: str) -> float:
-        return float(np.median(np.subtract(self.ms[side], self.ms["bare"])))
 
 
 def measure(model: str, rounds: int, inputs: Inputs, compute: devices.Compute) -> Figures:
@@ -163,9 +155,19 @@ def measure(model: str, rounds: int, inputs: Inputs, compute: devices.Compute) -
             recorder=recorder(), control=control,
             checkpoints=CheckpointFolder(Path(folder), 600.0, epoch_every_s=0.0),
         )  # fmt: skip
-    control.end_turn()
-    ms = {n: [1e3 * s / STEPS for s in seconds[1:]] for n, seconds in control.seconds.items()}
-    return Figures(model, ms, parts(net, feed, inputs, recipe, recorder(), rounds))
+    control.end_round()
+    rounds_used = quiet_rounds(control.shares)
+    ms = {
+        name: [1e3 * seconds[i] / STEPS for i in rounds_used]
+        for name, seconds in control.seconds.items()
+    }
+    most = max(control.shares[i] for i in rounds_used)
+    noise = (
+        f"{len(rounds_used)} of {rounds} rounds count, in which other processes took at most "
+        f"{most:.1%} of the cores (median of all rounds {median(control.shares):.1%})"
+    )
+    alone = parts(net, feed, inputs, recipe, recorder(), rounds)
+    return Figures(model, STEPS, ms, alone, noise)
 
 
 def bare_net(model: str) -> torch.nn.Module:
@@ -249,117 +251,16 @@ def parts(
         for batch in shown:
             baselines.naive_recording(history, batch.ids, logits, batch.y)
 
+    shares = []
     for epoch in range(rounds + 1):
-        shown = timed("loader", batches, epoch)
-        timed("recorder", record, epoch, shown)
-        timed("naive loader", load_naively, shown)
-        timed("naive recorder", record_naively, shown)
-    return {name: 1e3 * median(values[1:]) / STEPS for name, values in seconds.items()}
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the result; a naive side must break the limit, the others must keep it."""
-
-    text: str
-    value: float
-    limit: float
-    unit: str
-    naive: bool = False
-
-    @property
-    def as_it_should(self) -> bool:
-        return (self.value > self.limit) == self.naive
-
-    def __str__(self) -> str:
-        verdict = "fails" if self.value > self.limit else "holds"
-        return (
-            f"| {self.text} | {self.value:.2f}{self.unit} | {self.limit}{self.unit} | {verdict} |"
-        )
-
-
-def rows(convnet: Figures, linear: Figures) -> list[Row]:
-    """Every number that has a limit."""
-    part, naive = linear.parts, "naive, linear:"
-    alone = part["loader"] + part["recorder"]
-    naive_alone = part["naive loader"] + part["naive recorder"]
-    return [
-        Row("convnet: loop / bare steps", convnet.ratio("core"), RATIO, ""),
-        Row("naive, convnet: PIL augmentation / bare", convnet.ratio("pil"), RATIO, "", True),
-        Row("naive, convnet: PIL and `.item()` / bare", convnet.ratio("both"), RATIO, "", True),
-        Row("linear: loop - bare, all it adds", linear.above("core"), BOTH_MS, " ms"),
-        Row("linear: loader, augmentation, recorder alone", alone, BOTH_MS, " ms"),
-        Row(f"{naive} PIL augmentation - bare", linear.above("pil"), BOTH_MS, " ms", True),
-        Row(f"{naive} PIL and `.item()` - bare", linear.above("both"), BOTH_MS, " ms", True),
-        Row(f"{naive} PIL and `.item()` alone", naive_alone, BOTH_MS, " ms", True),
-        Row("recorder alone", part["recorder"], RECORDER_MS, " ms"),
-        Row("naive: `.item()` recording alone", part["naive recorder"], RECORDER_MS, " ms", True),
-    ]
-
-
-def report(convnet: Figures, linear: Figures, rounds: int, threads: int) -> str:
-    """The tables as Markdown."""
-    names = {
-        "bare": "bare steps",
-        "core": "the loop: crop, flip, recorder, curve, checkpoints",
-        "pil": "naive: bare steps, PIL augmentation",
-        "item": "naive: bare steps, `.item()` recording",
-        "both": "naive: bare steps, both",
-    }
-    return "\n".join(
-        [
-            "# Training: the loop against bare steps",
-            "",
-            f"`python -m benchmarks.training`: 32x32x3, batch {BATCH}, fp32, channels-last, "
-            f"{STEPS} steps a round, {rounds} rounds after one of warm-up; {STEPS * BATCH:,} of "
-            f"{N:,} samples. {machine('torch', threads=threads)}.",
-            "",
-            "| number | measured | limit | |",
-            "|---|---|---|---|",
-            *map(str, rows(convnet, linear)),
-            "",
-            "Seconds of one round and milliseconds of a step: median (range over the rounds); "
-            "ratio and difference within a round, median:",
-            "",
-            *(line for figures in (convnet, linear) for line in _sides(figures, names)),
-            "What the loop adds, each part alone, milliseconds a step: "
-            + ", ".join(f"{name} {ms:.2f}" for name, ms in linear.parts.items())
-            + ". The limit of the recorder alone is this benchmark's own: `.item()` costs little "
-            "on a CPU, where nothing has to be waited for; the larger limits do not notice it.",
-            "",
-            "Noise: other processes took "
-            f"{convnet.others:.1%} (convnet) and {linear.others:.1%} (linear) of the cores' time; "
-            f"above {QUIET:.0%} a measurement is repeated.",
-            "",
-        ]
-    )
-
-
-def _sides(figures: Figures, names: dict[str, str]) -> Iterator[str]:
-    yield f"| {figures.model} | seconds | ms a step | x bare | ms above bare |"
-    yield "|---|---|---|---|---|"
-    for side, name in names.items():
-        ms = figures.ms[side]
-        yield (
-            f"| {name} | {STEPS * median(ms) / 1e3:.3f} | "
-            f"{median(ms):.2f} ({min(ms):.2f} to {max(ms):.2f}) | "
-            f"{figures.ratio(side):.3f} | {figures.above(side):.2f} |"
-        )
-    yield ""
-
-
-def quiet(model: str, rounds: int, attempts: int, compute: devices.Compute) -> Figures:
-    """The first measurement that others did not disturb, else the least disturbed one."""
-    inputs, tried = Inputs.make(compute), []
-    for _ in range(attempts):
-        wait_for_quiet()
         with Others() as others:
-            tried.append(measure(model, rounds, inputs, compute))
-        tried[-1].others = others.share
-        print(f"{model}: {tried[-1].ratio('core'):.3f} x bare, {others}", flush=True)
-        if others.share <= QUIET:
-            break
-    return min(tried, key=lambda figures: figures.others)
+            shown = timed("loader", batches, epoch)
+            timed("recorder", record, epoch, shown)
+            timed("naive loader", load_naively, shown)
+            timed("naive recorder", record_naively, shown)
+        shares.append(others.share)
+    used = quiet_rounds(shares)
+    return {n: 1e3 * median(values[i] for i in used) / STEPS for n, values in seconds.items()}
 
 
 def main() -> None:
@@ -369,14 +270,22 @@ def main() -> None:
         "--rounds", type=int, default=11, help="at least 11, for the score's window"
     )
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--attempts", type=int, default=4, help="until others leave us alone")
+    parser.add_argument("--patience", type=float, default=300, help="seconds to wait for quiet")
     options = parser.parse_args()
     compute = devices.Compute(torch.device("cpu"), "fp32", options.threads, True)
     devices.apply(compute)
     torch.manual_seed(0)
-    convnet = quiet("convnet", options.rounds, options.attempts, compute)
-    linear = quiet("linear", options.rounds, options.attempts, compute)
-    table = report(convnet, linear, options.rounds, options.threads)
+    inputs = Inputs.make(compute)
+    wait_for_quiet(options.patience)
+    linear = measure("linear", 2 * options.rounds, inputs, compute)
+    wait_for_quiet(options.patience)
+    convnet = measure("convnet", options.rounds, inputs, compute)
+    setting = (
+        f"`python -m benchmarks.training`: 32x32x3, batch {BATCH}, fp32, channels-last, {STEPS} "
+        f"steps a round, after one round of warm-up; {STEPS * BATCH:,} of {N:,} samples. "
+        f"{machine('torch', threads=options.threads)}."
+    )
+    table = report(convnet, linear, setting)
     print(table)
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(table)

@@ -80,6 +80,11 @@ class Tail:
         self._offset = 0
         self._without = tuple(f'"type":"{kind}"'.encode() for kind in without)
 
+    @property
+    def offset(self) -> int:
+        """Bytes of whole lines that were taken so far."""
+        return self._offset
+
     def poll(self, max_bytes: int = 8 << 20) -> list[Record]:
         """New records, at most ``max_bytes`` of journal (or one line) at a time. A missing file:
         none."""

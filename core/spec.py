@@ -265,10 +265,14 @@ class ComputeSpec(Section):
 
 
 class TrackingSpec(Section):
-    """Experiment tracking."""
+    """Experiment tracking. Never part of a result, never on the training path."""
 
-    enabled: Literal[False] = False
-    """Send the run to MLflow."""
+    enabled: bool = True
+    """Send the run to MLflow, from a process of its own."""
+    uri: str | None = None
+    """Server or SQLite URI; null: $MLFLOW_TRACKING_URI, else a store in the runs folder."""
+    experiment: str | None = Field(default=None, min_length=1, max_length=500)
+    """MLflow experiment; null is prunectl."""
 
 
 class Spec(Section):

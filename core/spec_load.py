@@ -22,9 +22,6 @@ from core.units import Duration
 # Parts of the contract whose implementation is not in this version.
 _LATER = {
     "sweep": "sweeps are not in this version",
-    "tracking.uri": "MLflow tracking is not in this version",
-    "tracking.experiment": "MLflow tracking is not in this version",
-    "tracking.enabled": "MLflow tracking is not in this version; leave it false",
     "score.nets": "several scoring nets are not in this version; leave it 1",
     "score.cross_fit": "cross-fitting is not in this version; leave it 0",
     "embed.from": "only scoring_net is in this version",

@@ -25,6 +25,7 @@ from core.metrics import bootstrap_interval, kept_recall, pearson, spearman, sub
 from core.plan import Task, Trial, subset_size, trials
 from core.rng import generator
 from core.runs import Run
+from core.sinks import target
 from core.spec import Spec
 from core.stages.base import Context, load
 from core.stages.score import oriented, score_seal
@@ -85,7 +86,7 @@ class Summary:
             "tradeoff": tradeoff(rows),
             "cost": Ledger(self.ctx.graph, self._cost_rows()).to_dict(),
             "artifacts": {"scores": self._scores(), "models": self._models(), "report": None},
-            "mlflow": None,
+            "mlflow": target.block(self.run),
         }  # fmt: skip
 
     def _done(self, task_id: str) -> bool:

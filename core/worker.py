@@ -22,10 +22,13 @@ def main(arguments: list[str]) -> int:
 
         def work(session: Session, spec: object) -> None:
             # Imported late: the run's state says that a worker lives before torch is loaded.
+            from core.sinks.start import track
             from core.spec import Spec
-            from core.work import run_spec
 
             assert isinstance(spec, Spec)
+            track(session, spec.tracking)
+            from core.work import run_spec
+
             run_spec(session, spec, fresh=fresh)
 
         return Session(Run(path)).run(work)

@@ -16,6 +16,7 @@ from core.errors import PrunectlError
 from core.leases import runtime_folder
 from core.locks import holder, try_lock
 from core.runs import TRASH, list_runs, runs_folder, store_folder
+from core.sinks import health, target
 from prunectl import presets, words
 from prunectl.cli import output
 from prunectl.jobs import ask
@@ -27,7 +28,7 @@ Check = dict[str, Any]
 def doctor(*, as_json: bool, runs_dir: Path | None) -> int:
     """Look at everything a run needs; exit code 4 when something would stop one."""
     runs = runs_folder(runs_dir)
-    checks = [*_software(), *_worker(), *_places(runs), *_occupied(runs)]
+    checks = [*_software(), *_worker(), *_places(runs), *_tracking(runs), *_occupied(runs)]
     healthy = all(check["ok"] for check in checks)
     if as_json:
         output.data_json({"schema": 1, "ok": healthy, "checks": checks})
@@ -44,7 +45,7 @@ def where(*, as_json: bool, runs_dir: Path | None) -> int:
     runs = runs_folder(runs_dir)
     places = {
         "runs": runs, "store": store_folder(runs), "trash": runs / TRASH,
-        "data": default_cache_root(), "leases": runtime_folder(),
+        "tracking": target.folder(runs), "data": default_cache_root(), "leases": runtime_folder(),
         **{f"presets ({source})": folder for source, folder in presets.folders()},
         "core": _origin("core"), "prunectl": _origin("prunectl"), "python": Path(sys.executable),
     }  # fmt: skip
@@ -83,6 +84,10 @@ def _places(runs: Path) -> Iterator[Check]:
         yield _check(name, writable, f"{folder}{made if writable else ' cannot be written'}")
     free = shutil.disk_usage(_existing(runs)).free
     yield _check("free disk", free > _LOW_DISK, f"{words.size(free)} at {_existing(runs)}")
+
+
+def _tracking(runs: Path) -> Iterator[Check]:
+    yield from (_check(name, fit, text) for name, fit, text in health.check(runs))
 
 
 def _occupied(runs: Path) -> Iterator[Check]:

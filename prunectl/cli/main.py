@@ -296,9 +296,39 @@ def where(as_json: Json = False, runs_dir: RunsDir = None) -> int:
     return command.where(as_json=as_json, runs_dir=runs_dir)
 
 
+@app.command(epilog="Example: prunectl sync k3fa")
+def sync(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RUN",
+            help="Id, unique prefix or path; else all.",
+            autocompletion=completion.run_ids,
+        ),
+    ] = None,
+    runs_dir: RunsDir = None,
+) -> int:
+    """Send to MLflow what is not there yet, and wait for it."""
+    from prunectl.cli import tracking
+
+    return tracking.sync(name, runs_dir=runs_dir)
+
+
+@app.command(epilog="Example: prunectl ui --port 5001")
+def ui(
+    port: Annotated[
+        int | None, typer.Option(metavar="PORT", min=1, max=65535, help="Else the next from 5000.")
+    ] = None,
+    runs_dir: RunsDir = None,
+) -> int:
+    """Open MLflow's own UI on the runs, on this machine only."""
+    from prunectl.cli import tracking
+
+    return tracking.ui(port=port, runs_dir=runs_dir)
+
+
 LATER = (
-    "sweep", "compare", "export", "report", "gc", "data", "extrapolate", "prune", "ui",
-    "sync", "cancel",
+    "sweep", "compare", "export", "report", "gc", "data", "extrapolate", "prune", "cancel",
 )  # fmt: skip
 
 

@@ -50,9 +50,11 @@ def data_json(value: Any) -> None:
 
 def show(*renderables: RenderableType) -> None:
     """Rich tables on stdout, never squeezed to 80 columns where nobody looks."""
+    from prunectl.cli.results import Unwrapped
+
     console = _console(stderr=False)
     for renderable in renderables:
-        console.print(renderable)
+        console.print(renderable, soft_wrap=isinstance(renderable, Unwrapped), markup=False)
 
 
 def narrator() -> Console:

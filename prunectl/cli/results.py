@@ -32,6 +32,10 @@ _WITH_TRUTH = (
 _WITHOUT_TRUTH = "\nonly a run with reference: full can tell the truth"
 
 
+class Unwrapped(str):
+    """Plain text whose lines are kept whole however wide they are."""
+
+
 def everything(summary: Row, folder: Path) -> list[RenderableType]:
     """All tables of a run, in reading order."""
     blocks = [
@@ -158,18 +162,15 @@ def verdict(summary: Row) -> RenderableType | None:
     return Text(words.pays(cost.get("break_even_rate")) + known, style="bold")
 
 
-def artifacts(summary: Row, folder: Path) -> RenderableType:
+def artifacts(summary: Row, folder: Path) -> Unwrapped:
     """Where everything lies."""
     lines = [("run", folder), ("numbers", folder / "summary.json")]
     if (summary.get("artifacts") or {}).get("scores"):
         lines.append(("scores", folder / "scores"))
     lines += [(n, folder / n) for n in ("kept", "predictions", "models") if _filled(folder / n)]
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column()
-    grid.add_column(overflow="fold")
-    for name, path in lines:
-        grid.add_row(name, Text(str(path)))
-    return grid
+    width = max(len(name) for name, _ in lines)
+    # One line a path however long it is: it is there to be copied.
+    return Unwrapped("\n".join(f"{name:<{width}}  {path}" for name, path in lines))
 
 
 def main_method(summary: Row) -> str | None:

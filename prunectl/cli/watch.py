@@ -13,6 +13,7 @@ from typing import Any
 
 from core.errors import PrunectlError
 from core.runs import Run, request_stop
+from prunectl import tracking
 from prunectl.cli import output, results
 from prunectl.cli.live import Bars, Lines, Screen
 from prunectl.follow import Follower
@@ -103,17 +104,25 @@ def _last_word(follower: Follower, signals: Signals, as_json: bool) -> int:
     assert ending is not None  # the caller looked
     if ending.status == "finished":
         print_results(run, as_json)
+        _say_tracking(run)
         return output.OK
     if as_json and run.summary() is not None:
         print_results(run, as_json)
     if ending.status == "stopped" or (ending.status == "dead" and signals.count):
         how = "stopped" if ending.status == "stopped" else "stopped at once"
         output.say(f"{run.id} {how}; continue with: prunectl resume {run.id}")
+        _say_tracking(run)
         return signals.exit_code
     error: PrunectlError = ending.error(run, follower.view)
     output.fail(error.what, error.todo)
     follower.forget_if_stillborn()
     return error.exit_code
+
+
+def _say_tracking(run: Run) -> None:
+    text = tracking.word(run)
+    if text is not None:
+        output.say(text)
 
 
 def print_results(run: Run, as_json: bool) -> None:

@@ -21,6 +21,7 @@ _TINY: dict[str, Any] = {
     "score": {"name": "el2n", "preset": "ccs", "epoch": 0, "span": 2},
     "prune": {"rates": [0.3, 0.8]},
     "compute": {"device": "cpu", "threads": 1},
+    "tracking": {"enabled": False},
 }
 
 

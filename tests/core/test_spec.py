@@ -12,7 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from core.errors import UserError
-from core.spec import Spec
+from core.spec import Spec, TrackingSpec
 from core.spec_load import SpecError, default_score, override, parse_spec, read_yaml
 
 Plain = Callable[..., dict[str, Any]]
@@ -178,9 +178,6 @@ def test_a_window_longer_than_the_training_is_refused(plain_spec: Plain) -> None
     ("over", "path"),
     [
         ({"sweep": {"axes": {"score.name": ["el2n"]}}}, "sweep"),
-        ({"tracking": {"uri": "sqlite:///x"}}, "tracking.uri"),
-        ({"tracking": {"experiment": "x"}}, "tracking.experiment"),
-        ({"tracking": {"enabled": True}}, "tracking.enabled"),
         ({"score": {"nets": 3}}, "score.nets"),
         ({"score": {"cross_fit": 5}}, "score.cross_fit"),
         ({"embed": {"from": "/some/net.pt"}}, "embed.from"),
@@ -323,7 +320,7 @@ def test_overrides_set_values_in_yaml(plain_spec: Plain) -> None:
     assert changed["train"]["epochs"] == "20ep"
     assert changed["prune"]["rates"] == [0.5]
     assert changed["train"]["schedule"] == {"warmup": 0.1}
-    assert changed["tracking"] == {"x": None}
+    assert changed["tracking"] == {"enabled": False, "x": None}
     assert changed["train"]["batch"] == 64
     assert mapping == before
 
@@ -361,3 +358,11 @@ def test_a_yaml_file_with_a_fault_is_named_with_its_line(tmp_path: Path) -> None
         read_yaml(file)
     with pytest.raises(UserError, match="cannot read"):
         read_yaml(tmp_path / "missing.yaml")
+
+
+def test_tracking_is_on_by_default_and_never_part_of_a_result(make_spec: Make) -> None:
+    assert Spec.model_fields["tracking"].default == TrackingSpec(enabled=True)
+    plain = make_spec(tracking={"enabled": False})
+    elsewhere = make_spec(tracking={"enabled": True, "uri": "http://h:1", "experiment": "x"})
+    assert plain.identity() == elsewhere.identity()
+    assert elsewhere.tracking.experiment == "x"

@@ -41,6 +41,7 @@ SPEC: dict[str, Any] = {
     "baselines": ["random", "full"],
     "reference": "full",
     "compute": {"device": "cpu", "threads": 1, "checkpoint_every": "0s"},
+    "tracking": {"enabled": False},
 }
 
 Match = Callable[[ev.Event], bool]

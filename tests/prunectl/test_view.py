@@ -13,9 +13,7 @@ from core.replay import CompactSeries
 from prunectl.view import DONE, REUSED, RUNNING, WAITING, View, apply
 
 SCORE, RETRAIN = "score-s0", "retrain-s0-knn-top_k-r0.5000"
-STARTED = ev.RunStarted(
-    "abcd-small", {"train": {"epochs": "12ep"}}, "host", "cpu", 2, {}, "fp32"
-)
+STARTED = ev.RunStarted("abcd-small", {"train": {"epochs": "12ep"}}, "host", "cpu", 2, {}, "fp32")
 
 
 def replay(*events: ev.Event, every: float = 1.0, view: View | None = None) -> View:
@@ -146,7 +144,6 @@ def test_a_stop_leaves_nothing_running() -> None:
     assert not replay(*_session()).first_task_began
     running = replay(*_session(ev.TaskStarted(SCORE, "score", 0)))
     assert running.tasks[SCORE].status == RUNNING
-
 
 
 def test_progress_before_the_plan_is_of_the_data() -> None:

@@ -97,9 +97,7 @@ def test_user_errors(
     assert not runs.exists() or not any(runs.iterdir())  # nothing half-written
 
 
-def test_all_problems_of_a_spec_are_listed_at_once(
-    invoke: Callable[..., Any], fake: Use
-) -> None:
+def test_all_problems_of_a_spec_are_listed_at_once(invoke: Callable[..., Any], fake: Use) -> None:
     fake("ok")
     wrong = ["train.batch=x", "train.epoch=3ep", "model.nam=convnet", "seeds=[1, 1]"]
     result = invoke("run", "quickstart", *(a for w in wrong for a in ("--set", w)))

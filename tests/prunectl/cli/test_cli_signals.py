@@ -30,6 +30,7 @@ def drive(runs: Path) -> Iterator[Drive]:
         process = subprocess.Popen(
             [sys.executable, str(DRIVE), scenario, *arguments, "--runs-dir", str(runs)],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            preexec_fn=_hear_hangups,
         )  # fmt: skip
         started.append(process)
         return process
@@ -42,6 +43,11 @@ def drive(runs: Path) -> Iterator[Drive]:
     for process in started:
         process.kill()
         process.communicate(timeout=_PATIENCE)
+
+
+def _hear_hangups() -> None:
+    """The tests themselves may run under nohup, which children inherit."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def _wait(true: Callable[[], bool]) -> None:
@@ -132,9 +138,7 @@ def test_a_killed_front_end_leaves_the_worker_alone(
     assert run.state().alive
 
 
-def test_bars_on_a_terminal_and_the_terminal_is_left_tidy(
-    runs: Path, spec_file: Path
-) -> None:
+def test_bars_on_a_terminal_and_the_terminal_is_left_tidy(runs: Path, spec_file: Path) -> None:
     controller, terminal = pty.openpty()
     command = [sys.executable, str(DRIVE), "ok", "run", str(spec_file), "--runs-dir", str(runs)]
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}

@@ -153,17 +153,13 @@ def test_doctor_of_a_healthy_machine(
     assert "free" in free.stdout
 
 
-def test_doctor_names_stale_runs(
-    new_run: Run, runs: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_doctor_names_stale_runs(new_run: Run, runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "ask", _healthy)
     new_run.write_state(replace(new_run.state(), status="running", pid=1, pid_start="long ago"))
     assert f"stale, worker gone: {new_run.id}" in _invoke("doctor", "--runs-dir", runs).stdout
 
 
-def test_doctor_of_an_unfit_machine(
-    runs: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_doctor_of_an_unfit_machine(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(job: Any) -> Any:
         raise RunFailure("the worker ended with code 1: no torch")
 

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console, RenderableType
 from run_samples import summary
 
-from prunectl.cli import results
+from prunectl.cli import output, results
 
 
 def text(*renderables: RenderableType | None, width: int = 80) -> str:
@@ -131,6 +131,15 @@ def test_artifacts_that_exist_are_named(tmp_path: Path) -> None:
     assert str(tmp_path / "kept") in shown
     assert str(tmp_path / "scores") in shown
     assert str(tmp_path / "models") not in shown
+
+
+def test_a_long_path_stays_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    deep = tmp_path / ("a-folder-[with]-a-long-name-" * 5)
+    output.show(results.artifacts(summary(), deep))
+    assert str(deep / "summary.json") in capsys.readouterr().out
 
 
 def test_a_summary_of_a_run_that_has_just_begun() -> None:
