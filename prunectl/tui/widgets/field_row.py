@@ -12,7 +12,7 @@ from textual.binding import Binding
 from textual.containers import Grid
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Input, Select, Static, Switch
+from textual.widgets import Input, OptionList, Select, Static, Switch
 
 from prunectl.tui.drawing import clean
 from prunectl.tui.fields import Field
@@ -36,6 +36,10 @@ class Choice(Select[str], inherit_bindings=False):
             id=name,
         )
 
+    def on_mount(self) -> None:
+        """The choices keep a frame: they lie over other fields."""
+        self.query_one(OptionList).compact = False
+
     def show(self, value: str) -> None:
         """Choose without saying so."""
         if self.value != value and any(choice == value for _, choice in self._options):
@@ -58,7 +62,11 @@ class FieldRow(Grid):
     FieldRow Input:focus { background: $primary 30%; }
     FieldRow Switch { height: 1; border: none; padding: 0; background: $panel; }
     FieldRow Switch:focus { background: $primary 30%; }
+    FieldRow Switch > .switch--slider { color: $foreground 50%; background: $foreground 15%; }
+    FieldRow Switch.-on > .switch--slider { color: $success; }
     FieldRow Select { height: 1; }
+    FieldRow Choice > SelectOverlay, FieldRow Choice > SelectOverlay:focus {
+      border: round $accent; background: $surface; padding: 0; }
     FieldRow SelectCurrent { background: $panel; padding: 0 1 !important; border: none !important; }
     FieldRow Select:focus > SelectCurrent { background: $primary 30%; border: none !important; }
     """
