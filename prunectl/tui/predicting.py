@@ -165,4 +165,4 @@ def _said(text: str, width: int, style: str) -> list[Line]:
 
 
 def _key(spec: Spec) -> str:
-    return digest({k: v for k, v in spec.to_dict().items() if k != "name"})
+    return digest({k: v for k, v in spec.to_dict().items() if k not in ("name", "tracking")})
