@@ -19,6 +19,7 @@ from core.errors import DiskFull, UserError
 from core.events import Event, from_dict
 
 VERSION = 1
+_HEAD = 120
 
 
 @dataclass(frozen=True)
@@ -73,9 +74,11 @@ class Tail:
     and writes another in its place.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, without: tuple[str, ...] = ()) -> None:
+        """``without``: types of events to pass over unread, for who wants the outline only."""
         self.path = path
         self._offset = 0
+        self._without = tuple(f'"type":"{kind}"'.encode() for kind in without)
 
     @property
     def offset(self) -> int:
@@ -87,8 +90,13 @@ class Tail:
         none."""
         found: list[Record] = []
         while not found and (lines := self._whole_lines(max_bytes)):
-            found = [r for line in lines if (r := _parse(line))]
+            found = [r for line in lines if not self._passed_over(line) and (r := _parse(line))]
         return found
+
+    def _passed_over(self, line: bytes) -> bool:
+        """Judged by the line's head, where the writer puts the type."""
+        head = line[:_HEAD]
+        return any(kind in head for kind in self._without)
 
     def _whole_lines(self, max_bytes: int) -> list[bytes]:
         try:

@@ -6,8 +6,10 @@ same sealed outputs, same metrics, same end. Wall-clock facts are left out.
 
 from __future__ import annotations
 
+import math
+from array import array
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,12 +40,30 @@ class Series:
         del self.step[keep:], self.epoch[keep:], self.value[keep:]
 
 
+class CompactSeries(Series):
+    """The same in arrays, a quarter of the memory; a null value is NaN. For who shows curves."""
+
+    def __init__(self) -> None:
+        self.step = array("q")  # type: ignore[assignment]
+        self.epoch = array("d")  # type: ignore[assignment]
+        self.value = array("d")  # type: ignore[assignment]
+
+    def extend(self, points: ev.Points) -> None:
+        """Append a piece."""
+        self.step.extend(points.step)
+        self.epoch.extend(points.epoch)
+        self.value.extend([math.nan if v is None else v for v in points.value])
+
+
 Curves = dict[str, dict[str, Series]]
 
 
-def add_points(curves: Curves, event: ev.Points) -> None:
-    """Add a piece to the curves of its task."""
-    curves.setdefault(event.task, {}).setdefault(event.series, Series()).extend(event)
+def add_points(curves: Curves, event: ev.Points, new: Callable[[], Series] = Series) -> None:
+    """Add a piece to the curves of its task; ``new`` makes a series that is not there yet."""
+    named = curves.setdefault(event.task, {})
+    if event.series not in named:
+        named[event.series] = new()
+    named[event.series].extend(event)
 
 
 def drop_after(curves: Curves, event: ev.Resumed) -> None:

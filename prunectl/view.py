@@ -7,14 +7,15 @@ start begins a new session, points beyond a resumption are void.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import singledispatch
 from typing import Any
 
 from core import events as ev
 from core.journal import Record
-from core.replay import Curves, add_points, drop_after
+from core.replay import Curves, Series, add_points, drop_after
 
 WAITING, RUNNING, DONE, REUSED, FAILED = "waiting", "running", "done", "reused", "failed"
 ENDED = (DONE, REUSED)
@@ -91,6 +92,25 @@ class StageView:
 
 
 @dataclass
+class Marks:
+    """Steps of a task, rising, and the journal's clock (s) when each was heard of."""
+
+    step: list[int] = field(default_factory=list)
+    ts: list[float] = field(default_factory=list)
+
+    def add(self, step: int, ts: float) -> None:
+        """Note a step; one that is not beyond the last says nothing new."""
+        if not self.step or step > self.step[-1]:
+            self.step.append(step)
+            self.ts.append(ts)
+
+    def truncate(self, step: int) -> None:
+        """Forget what lies beyond ``step``."""
+        keep = bisect_right(self.step, step)
+        del self.step[keep:], self.ts[keep:]
+
+
+@dataclass
 class View:
     """A run as its journal tells it."""
 
@@ -111,6 +131,10 @@ class View:
     preparing: ev.Progress | None = None
     """How far the data is, before there is a plan."""
     curves: Curves = field(default_factory=dict)
+    series: Callable[[], Series] = Series
+    """What a curve is kept in: lists, or arrays for who shows very long ones."""
+    marks: dict[str, Marks] = field(default_factory=dict)
+    """By task, when it was known to be how far: what a time axis is made of."""
     extrapolated: list[ev.Extrapolated] = field(default_factory=list)
     metrics: dict[str, Mapping[str, float | None]] = field(default_factory=dict)
     messages: list[tuple[float, ev.Message]] = field(default_factory=list)
@@ -144,7 +168,8 @@ class View:
     def latest(self, task: str, series: str) -> float | None:
         """The last value of a curve, None when it has none."""
         found = self.curves.get(task, {}).get(series)
-        return found.value[-1] if found and found.value else None
+        value = found.value[-1] if found and found.value else None
+        return value if value == value else None  # a NaN is not equal to itself
 
     def epoch_of(self, task: TaskView) -> tuple[int, int] | None:
         """The epoch a training is in and their number; None where the recipe counts steps."""
@@ -224,12 +249,15 @@ def _task_started(event: ev.TaskStarted, view: View, ts: float) -> None:
     )
     _note_work(view, ts)
     task.status, task.began, task.ended = RUNNING, ts, None
+    view.marks.setdefault(event.task, Marks()).add(0, ts)
     task.done, task.began_at, task.failure = 0.0, 0.0, None
 
 
 @_on.register
 def _resumed(event: ev.Resumed, view: View, ts: float) -> None:
     drop_after(view.curves, event)
+    if marks := view.marks.get(event.task):
+        marks.truncate(event.step)
     if task := view.tasks.get(event.task):
         task.began_at = None  # the next progress says where it goes on
 
@@ -247,7 +275,9 @@ def _progress(event: ev.Progress, view: View, ts: float) -> None:
 
 @_on.register
 def _points(event: ev.Points, view: View, ts: float) -> None:
-    add_points(view.curves, event)
+    add_points(view.curves, event, view.series)
+    if event.step:
+        view.marks.setdefault(event.task, Marks()).add(int(event.step[-1]), ts)
 
 
 @_on.register

@@ -9,6 +9,11 @@ from pathlib import Path
 import pytest
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--update-snapshots`` writes the pictures of the console's screens anew."""
+    parser.addoption("--update-snapshots", action="store_true", default=False)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deselect ``gpu`` tests on a machine without a CUDA device."""
     marked = [item for item in items if item.get_closest_marker("gpu")]

@@ -7,17 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.errors import UserError
-from core.events import RunStarted
-from core.journal import Tail, read
+from core.journal import Tail
 from core.locks import hostname
 from core.runs import Run, State, find_run, list_runs, request_stop, runs_folder, start_worker
-from core.session import differences
-from core.spec_load import parse_spec, read_yaml
 from prunectl.cli import output
 from prunectl.cli.live import timed
 from prunectl.cli.run import leave
 from prunectl.cli.watch import print_results, watch
 from prunectl.follow import POLL_SECONDS, Follower
+from prunectl.resuming import refuse_if_changed
 
 
 def chosen_run(text: str | None, runs_dir: Path | None) -> Run:
@@ -34,11 +32,7 @@ def chosen_run(text: str | None, runs_dir: Path | None) -> Run:
 def resume(text: str, *, detach: bool, as_json: bool, runs_dir: Path | None) -> int:
     """Continue a run where it stopped; a finished one is left as it is, a live one followed."""
     run = find_run(runs_folder(runs_dir), text)
-    changed = _changes(run)
-    if changed:
-        raise UserError(
-            f"{run.spec_file} was changed since {run.id} began", "\n".join([*changed, _NEW_RUN])
-        )
+    refuse_if_changed(run)
     state = run.state()
     if state.status == "finished":
         output.say(f"{run.id} is finished; nothing to do")
@@ -54,18 +48,6 @@ def resume(text: str, *, detach: bool, as_json: bool, runs_dir: Path | None) -> 
     if detach:
         return leave(follower, as_json=as_json)
     return watch(follower, owned=True, as_json=as_json)
-
-
-_NEW_RUN = "change it back, or start a new run with it: prunectl run PATH"
-
-
-def _changes(run: Run) -> list[str]:
-    """Keys in which ``spec.yaml`` differs from the first start, as ``key: old -> new``."""
-    started = next((r.event for r in read(run.journal) if isinstance(r.event, RunStarted)), None)
-    if started is None:
-        return []
-    now = parse_spec(read_yaml(run.spec_file), run.spec_file.name)
-    return differences(started.spec, now.to_dict())
 
 
 def attach(text: str | None, *, as_json: bool, runs_dir: Path | None) -> int:

@@ -140,6 +140,45 @@ def attach(name: OptionalRun = None, as_json: Json = False, runs_dir: RunsDir = 
     return control.attach(name, as_json=as_json, runs_dir=runs_dir)
 
 
+@app.command(epilog="Example: prunectl tui k3fa --read-only")
+def tui(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="RUN",
+            help="Id, unique prefix or path; else the list of runs.",
+            autocompletion=completion.run_ids,
+        ),
+    ] = None,
+    runs_dir: RunsDir = None,
+    read_only: Annotated[
+        bool, typer.Option("--read-only", help="Start, stop and delete nothing.")
+    ] = False,
+    plain: Annotated[bool, typer.Option("--ascii", help="Charts and marks in ASCII.")] = False,
+    low_bandwidth: Annotated[
+        bool, typer.Option("--low-bandwidth", help="Redraw at most once a second.")
+    ] = False,
+    no_mouse: Annotated[
+        bool, typer.Option("--no-mouse", help="Leave the mouse to the terminal.")
+    ] = False,
+    theme: Annotated[
+        str | None, typer.Option(metavar="NAME", help="dark, light, safe or mono.")
+    ] = None,
+) -> int:
+    """Open the console: runs, curves, trade-off, cost, samples. Closing it hurts no run."""
+    from prunectl.tui import terminal
+
+    return terminal.tui(
+        name,
+        runs_dir=runs_dir,
+        read_only=read_only,
+        plain=plain,
+        low_bandwidth=low_bandwidth,
+        mouse=not no_mouse,
+        theme=theme,
+    )
+
+
 @app.command(epilog="Example: prunectl stop k3fa")
 def stop(
     name: RunId,
@@ -289,7 +328,7 @@ def ui(
 
 
 LATER = (
-    "sweep", "tui", "compare", "export", "report", "gc", "data", "extrapolate", "prune", "cancel",
+    "sweep", "compare", "export", "report", "gc", "data", "extrapolate", "prune", "cancel",
 )  # fmt: skip
 
 

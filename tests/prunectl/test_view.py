@@ -9,6 +9,7 @@ from run_samples import PLAN
 
 from core import events as ev
 from core.journal import Record
+from core.replay import CompactSeries
 from prunectl.view import DONE, REUSED, RUNNING, WAITING, View, apply
 
 SCORE, RETRAIN = "score-s0", "retrain-s0-knn-top_k-r0.5000"
@@ -85,6 +86,28 @@ def test_points_beyond_a_resumption_are_void() -> None:
     assert view.curves[SCORE]["train/loss"].step == [1, 2]
     assert view.latest(SCORE, "train/loss") == 0.8
     assert view.latest(SCORE, "test/accuracy") is None
+
+
+def test_a_time_axis_knows_when_each_step_was_heard_of() -> None:
+    def points(*steps: int) -> ev.Points:
+        return ev.Points(SCORE, "train/loss", steps, steps, [0.5] * len(steps))
+
+    view = replay(STARTED, ev.Plan(PLAN), ev.TaskStarted(SCORE, "score", 0), points(1, 4),
+                  points(9), ev.Resumed(SCORE, 4), points(5, 7))  # fmt: skip
+    assert view.marks[SCORE].step == [0, 4, 7]
+    assert view.marks[SCORE].ts == [2.0, 3.0, 6.0]
+
+
+def test_curves_may_be_kept_in_arrays() -> None:
+    points = ev.Points(SCORE, "train/loss", [1, 2, 3], [1, 2, 3], [0.9, 0.8, None])
+    view = View(series=CompactSeries)
+    replay(STARTED, ev.Plan(PLAN), points, view=view)
+    curve = view.curves[SCORE]["train/loss"]
+    assert isinstance(curve, CompactSeries)
+    assert view.latest(SCORE, "train/loss") is None  # not NaN
+    replay(ev.Resumed(SCORE, 2), view=view)
+    assert list(curve.step) == [1, 2]
+    assert view.latest(SCORE, "train/loss") == 0.8
 
 
 def _session(*more: ev.Event) -> Sequence[ev.Event]:

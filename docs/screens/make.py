@@ -1,0 +1,52 @@
+"""Writes the pictures of the console in this folder from a recorded run:
+``python docs/screens/make.py``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from core.runs import Run
+from prunectl.tui.app import Console
+
+HERE = Path(__file__).parent
+JOURNALS = HERE.parents[1] / "tests" / "journals"
+SCREENS: dict[str, tuple[bool, tuple[str, ...]]] = {
+    "runs": (False, ()),
+    "run": (True, ("x", "x", "x")),
+    "help": (True, ("question_mark",)),
+    "new-run": (False, ("n",)),
+}
+
+
+async def draw(folder: Path, name: str) -> None:
+    """One picture, 120 columns by 40 lines."""
+    of_run, keys = SCREENS[name]
+    app = Console(folder, Run(folder / "522y-finished") if of_run else None, theme="dark")
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen: Any = app.screen
+        while not (screen.known.scores and screen.known.read_all if of_run else screen.complete):
+            await asyncio.sleep(0.05)
+        for key in keys:
+            await pilot.press(key)
+        await pilot.pause(0.5)
+        (HERE / f"{name}.svg").write_text(app.export_screenshot(title="prunectl"))
+
+
+def main() -> None:
+    """All pictures, of a runs folder with the recorded runs."""
+    with tempfile.TemporaryDirectory() as temporary:
+        os.chdir(temporary)
+        folder = Path("runs")
+        for run in ("522y-finished", "abcd-resumed", "ozpj-diverged"):
+            shutil.copytree(JOURNALS / run.partition("-")[2], folder / run)
+        for name in SCREENS:
+            asyncio.run(draw(folder, name))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,30 @@
+"""Whether a run may be continued: its spec must be the one it began with."""
+
+from __future__ import annotations
+
+from core.errors import UserError
+from core.events import RunStarted
+from core.journal import read
+from core.runs import Run
+from core.session import differences
+from core.spec_load import parse_spec, read_yaml
+
+_NEW_RUN = "change it back, or start a new run with it: prunectl run PATH"
+
+
+def refuse_if_changed(run: Run) -> None:
+    """UserError that names the keys in which ``spec.yaml`` differs from the first start."""
+    changed = _changes(run)
+    if changed:
+        raise UserError(
+            f"{run.spec_file} was changed since {run.id} began", "\n".join([*changed, _NEW_RUN])
+        )
+
+
+def _changes(run: Run) -> list[str]:
+    """Changed keys as ``key: old -> new``."""
+    started = next((r.event for r in read(run.journal) if isinstance(r.event, RunStarted)), None)
+    if started is None:
+        return []
+    now = parse_spec(read_yaml(run.spec_file), run.spec_file.name)
+    return differences(started.spec, now.to_dict())

@@ -1,0 +1,56 @@
+"""What the console does to runs: start, stop, resume, delete. Each says in words what was done.
+
+It only asks: workers are processes of their own and outlive the console.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+
+from core.errors import UserError
+from core.locks import hostname
+from core.runs import Run, State, create_run, remove_run, request_stop, start_worker
+from core.spec import Spec
+from prunectl.resuming import refuse_if_changed
+
+_started: list[subprocess.Popen[bytes]] = []
+
+
+def start(folder: Path, spec: Spec) -> Run:
+    """A new run of a spec, with its worker."""
+    run = create_run(folder, spec)
+    _work(run)
+    return run
+
+
+def resume(run: Run) -> str:
+    """Continue a run; a live or finished one is left alone."""
+    state = run.state()
+    if state.alive or state.status == "finished":
+        return f"{run.id} is {state.shown}; nothing to do"
+    refuse_if_changed(run)
+    run.write_state(State(host=hostname(), heartbeat=time.time()))
+    _work(run)
+    return f"{run.id}: resumed"
+
+
+def stop(run: Run) -> str:
+    """Ask the worker to stop; it writes a checkpoint first."""
+    return request_stop(run)
+
+
+def delete(run: Run) -> str:
+    """Move the run to the trash of its folder."""
+    if run.state().alive:
+        raise UserError(f"{run.id} is {run.state().shown}", "stop it first")
+    remove_run(run.path.parent, run)
+    return f"{run.id} is in the trash (prunectl restore {run.id})"
+
+
+def _work(run: Run) -> None:
+    for process in list(_started):  # so that none stays a zombie
+        if process.poll() is not None:
+            _started.remove(process)
+    _started.append(start_worker(run))

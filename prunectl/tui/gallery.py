@@ -1,0 +1,340 @@
+"""Which samples are looked at side by side, and their pictures. NumPy only, no screen.
+
+Every view compares two sides: the two ends of the score, predictions too high and too low, kept and
+dropped. Only the pictures of one page are read from the memory-mapped bank.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core import registry
+from core.artifacts import read_dataset, read_kept, read_scores
+from core.data.bank import Dataset
+from core.data.locations import default_cache_root
+from core.data.prepare import prepared_folder
+from core.errors import PrunectlError, UserError
+from core.runs import Run
+from core.spec_load import parse_spec, read_yaml
+from prunectl import words
+from prunectl.tui.drawing import clean
+
+Ids = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Columns = dict[str, NDArray[Any]]
+VIEWS = ("ends", "disagreement", "kept")
+_TRIAL = re.compile(r"^s(\d+)-(.+)-(.+)-r(\d\.\d{4})$")
+_SHUFFLE = 0
+_FEW = 20
+"""Classes of which each one's share is said."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A kept set that lies in the run folder."""
+
+    id: str
+    seed: int
+    method: str
+    policy: str
+    rate: float
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the user wants to see. ``label`` None: all classes."""
+
+    view: str = VIEWS[0]
+    seed: int = 0
+    label: int | None = None
+    method: str = ""
+    rate: float | None = None
+    page: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One side of a page: what is in sight of the ordered ``total`` samples."""
+
+    title: str
+    total: int = 0
+    first: int = 0
+    ids: tuple[int, ...] = ()
+    captions: tuple[tuple[str, str], ...] = ()
+    """Class and number of each."""
+    images: NDArray[np.uint8] | None = None
+    """uint8 ``[n, H, W, C]`` of the ids in sight; None where there are no pictures."""
+
+
+@dataclass(frozen=True, eq=False)
+class Page:
+    """What is to be shown: two sides, and words on the whole."""
+
+    wish: Wish
+    sides: tuple[Side, ...] = ()
+    heading: str = ""
+    note: str = ""
+    trouble: str = ""
+    pages: int = 1
+
+
+class Collection:
+    """The samples of one run. Used by one thread at a time."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.spec = parse_spec(read_yaml(run.spec_file), str(run.spec_file))
+        self.score = self.spec.score.name
+        about = registry.describe("score", self.score).constants
+        self.keeps_high = about.get("DIRECTION", "high") == "high"
+        self._scores: tuple[int, Columns] | None = None
+        self._sides: tuple[Any, tuple[tuple[str, Ids], ...]] | None = None
+        self._dataset: Dataset | None = None
+        self._held_ranks: tuple[int, Floats, Floats] | None = None
+
+    def seeds(self) -> list[int]:
+        """Seeds whose scores are known."""
+        found = (self.run.path / "scores").glob("seed-*.parquet")
+        return sorted(int(f.stem[5:]) for f in found if f.stem[5:].isdigit())
+
+    def trials(self) -> list[Trial]:
+        """Kept sets, by seed, method and rate, the spec's own method first."""
+        own = self.spec.extrapolate.name
+        found = []
+        for file in (self.run.path / "kept").glob("*.npy"):
+            if match := _TRIAL.match(file.stem):
+                seed, method, policy, rate = match.groups()
+                found.append(Trial(file.stem, int(seed), method, policy, float(rate)))
+        return sorted(found, key=lambda t: (t.seed, t.method != own, t.method, t.rate))
+
+    def classes(self) -> int:
+        """How many classes the scored samples have."""
+        labels = self._columns(self.seeds()[0])["label"] if self.seeds() else np.empty(0)
+        return int(labels.max()) + 1 if labels.size else 0
+
+    def mended(self, wish: Wish) -> Wish:
+        """The wish, as far as there is what it asks for: a known seed, method and rate."""
+        seeds = self.seeds()
+        seed = wish.seed if wish.seed in seeds else (seeds[0] if seeds else wish.seed)
+        own = [t for t in self.trials() if t.seed == seed]
+        methods = list(dict.fromkeys(t.method for t in own))
+        method = wish.method if wish.method in methods else (methods[0] if methods else "")
+        rates = [t.rate for t in own if t.method == method]
+        rate = wish.rate
+        if rates and rate not in rates:
+            rate = min(rates, key=lambda r: abs(r - (wish.rate or 0.5)))
+        return replace(wish, seed=seed, method=method, rate=rate if rates else None)
+
+    def page(self, wish: Wish, capacity: int) -> Page:
+        """One page with at most ``capacity`` samples a side. What cannot be read is said."""
+        wish = self.mended(wish)
+        if not self.seeds():
+            return Page(wish, trouble=f"{self.run.id} has no scores yet")
+        try:
+            return self._page(wish, max(capacity, 1))
+        except PrunectlError as error:
+            return Page(wish, trouble=str(error), heading=self._heading(wish))
+        except Exception as error:  # a broken file must not end the console
+            said = f"cannot show the samples: {type(error).__name__}: {error}"
+            return Page(wish, trouble=said, heading=self._heading(wish))
+
+    def _page(self, wish: Wish, capacity: int) -> Page:
+        ordered = self._ordered(wish)
+        most = max(len(ids) for _, ids in ordered)
+        pages = max(-(-most // capacity), 1)
+        wish = replace(wish, page=min(max(wish.page, 0), pages - 1))
+        dataset, trouble = self._pictures()
+        sides = []
+        for title, ids in ordered:
+            first = wish.page * capacity
+            shown = ids[first : first + capacity]
+            images = dataset.train.inputs[shown] if dataset is not None else None
+            captions = tuple(self._caption(wish, int(i), dataset) for i in shown)
+            seen = tuple(int(i) for i in shown)
+            sides.append(Side(title, len(ids), first, seen, captions, images))
+        note = self._note(wish, dataset)
+        return Page(wish, tuple(sides), self._heading(wish), note, trouble, pages)
+
+    def _ordered(self, wish: Wish) -> tuple[tuple[str, Ids], ...]:
+        key = replace(wish, page=0)
+        if self._sides is None or self._sides[0] != key:
+            columns = self._columns(wish.seed)
+            table = {"ends": self._ends, "disagreement": self._disagreement, "kept": self._kept}
+            chosen = np.ones(len(columns["id"]), dtype=bool)
+            if wish.label is not None:
+                chosen = columns["label"] == wish.label
+            self._sides = (key, table[wish.view](columns, chosen, wish))
+        return self._sides[1]
+
+    def _ends(
+        self, columns: Columns, chosen: NDArray[np.bool_], wish: Wish
+    ) -> tuple[tuple[str, Ids], ...]:
+        worth = columns[self.score] * (1 if self.keeps_high else -1)
+        order = _descending(worth, chosen)
+        return ("most important", order), ("least important", order[::-1])
+
+    def _disagreement(
+        self, columns: Columns, chosen: NDArray[np.bool_], wish: Wish
+    ) -> tuple[tuple[str, Ids], ...]:
+        predicted, full = self._ranks(wish.seed)
+        off = predicted - full
+        high = _descending(off, chosen & (off > 0))
+        low = _descending(-off, chosen & (off < 0))
+        return ("predicted too high", high), ("predicted too low", low)
+
+    def _kept(
+        self, columns: Columns, chosen: NDArray[np.bool_], wish: Wish
+    ) -> tuple[tuple[str, Ids], ...]:
+        kept = self._kept_mask(wish, len(chosen))
+        # A fixed shuffle: what is in sight stands for the whole, and stays while one looks.
+        order = np.random.default_rng(_SHUFFLE).permutation(len(chosen))
+        order = order[chosen[order]]
+        return ("kept", order[kept[order]]), ("dropped", order[~kept[order]])
+
+    def _kept_mask(self, wish: Wish, total: int) -> NDArray[np.bool_]:
+        found = [
+            t
+            for t in self.trials()
+            if (t.seed, t.method, t.rate) == (wish.seed, wish.method, wish.rate)
+        ]
+        if not found:
+            raise UserError(f"{self.run.id} has no kept samples yet", "the run is not that far")
+        kept = np.zeros(total, dtype=bool)
+        kept[read_kept(self.run, found[0].id)] = True
+        return kept
+
+    def _unscored_with_truth(self, columns: Columns) -> NDArray[np.bool_]:
+        truth = columns.get(f"{self.score}_full")
+        if truth is None or not np.isfinite(truth).any():
+            raise UserError(
+                "the full scores of this run are not known, so nothing can disagree with them",
+                "a run with reference: full measures them",
+            )
+        found: NDArray[np.bool_] = (
+            np.isfinite(truth)
+            & np.isfinite(columns[f"{self.score}_predicted"])
+            & (columns["source"] == "extrapolated")
+        )
+        return found
+
+    def _caption(self, wish: Wish, sample: int, dataset: Dataset | None) -> tuple[str, str]:
+        columns = self._columns(wish.seed)
+        name = _class_name(int(columns["label"][sample]), dataset)
+        if wish.view == "disagreement":
+            predicted, full = self._ranks(wish.seed)
+            return name, f"{100 * predicted[sample]:.0f}|{100 * full[sample]:.0f}"
+        mark = "~" if columns["source"][sample] == "extrapolated" else ""
+        return name, mark + _short(float(columns[self.score][sample]))
+
+    def _ranks(self, seed: int) -> tuple[Floats, Floats]:
+        """Percentiles (0..1) of prediction and truth, ``[N]`` each, among the unscored samples."""
+        if self._held_ranks is None or self._held_ranks[0] != seed:
+            columns = self._columns(seed)
+            among = self._unscored_with_truth(columns)
+            predicted = _shares(columns[f"{self.score}_predicted"], among)
+            full = _shares(columns[f"{self.score}_full"], among)
+            self._held_ranks = (seed, predicted, full)
+        return self._held_ranks[1:]
+
+    def _heading(self, wish: Wish) -> str:
+        if wish.view == "ends":
+            return f"{self.score}: {'high' if self.keeps_high else 'low'} is important"
+        if wish.view == "disagreement":
+            return f"{self.score}: predicted against full scores, samples not scored"
+        shown = "" if wish.rate is None else f", pruned {wish.rate:.2f}"
+        return f"{wish.method or 'nothing'}{shown}"
+
+    def _note(self, wish: Wish, dataset: Dataset | None) -> str:
+        columns = self._columns(wish.seed)
+        if wish.view == "disagreement":
+            return "below a picture: class, then its percentile predicted|full"
+        if wish.view == "ends":
+            return "below a picture: class, then its score; ~ is predicted, not measured"
+        labels = columns["label"]
+        kept = self._kept_mask(wish, len(labels))
+        total = np.bincount(labels[labels >= 0])
+        left = np.bincount(labels[(labels >= 0) & kept], minlength=len(total))
+        found = [(left[c] / n, c) for c, n in enumerate(total.tolist()) if n]
+        shares = [f"{_class_name(c, dataset)} {100 * share:.0f}%" for share, c in found]
+        if len(shares) <= _FEW:
+            return "kept by class: " + "  ".join(shares)
+        order = sorted(range(len(found)), key=lambda i: found[i])
+        ends = ("  ".join(shares[i] for i in some) for some in (order[:3], order[:-4:-1]))
+        return "kept by class, least: {}; most: {}".format(*ends)
+
+    def _columns(self, seed: int) -> Columns:
+        if self._scores is None or self._scores[0] != seed:
+            self._scores = (seed, read_scores(self.run, seed))
+        return self._scores[1]
+
+    def _pictures(self) -> tuple[Dataset | None, str]:
+        """The prepared data, or why there are no pictures."""
+        if self._dataset is None:
+            try:
+                folder = prepared_folder(self.spec.data, default_cache_root())
+                if not folder.is_dir():
+                    what = f"{self.spec.data.name} is not prepared here any more: no pictures"
+                    return None, f"{what}; any run of it prepares it again"
+                self._dataset = read_dataset(folder)
+            except PrunectlError as error:
+                return None, f"no pictures: {error}"
+        return self._suits(self._dataset)
+
+    def _suits(self, dataset: Dataset) -> tuple[Dataset | None, str]:
+        known = ((self.run.summary() or {}).get("data") or {}).get("fingerprint")
+        samples = len(self._columns(self.seeds()[0])["id"])
+        if samples != len(dataset.train) or (known and known != dataset.fingerprint):
+            return None, "no pictures: the prepared data is not what this run saw"
+        if not dataset.train.is_images:
+            return (
+                None,
+                f"no pictures: samples are vectors of {dataset.train.input_shape[0]} numbers",
+            )
+        return dataset, ""
+
+
+def side_title(side: Side, width: int = 80) -> str:
+    """Its name and which of how many are in sight, shorter where there is little room."""
+    if not side.ids:
+        return f"{side.title}: none" if not side.total else f"{side.title}: no more"
+    last, total = side.first + len(side.ids), words.count(side.total)
+    for said in (f"{side.title} {side.first + 1}-{last} of {total}", f"{side.title} of {total}"):
+        if len(said) <= width:
+            return said
+    return side.title
+
+
+def _descending(values: NDArray[Any], chosen: NDArray[np.bool_]) -> Ids:
+    """Ids of the chosen finite values, largest first, ties by id."""
+    ids = np.flatnonzero(chosen & np.isfinite(values))
+    return ids[np.argsort(-values[ids], kind="stable")]
+
+
+def _shares(values: NDArray[Any], among: NDArray[np.bool_]) -> Floats:
+    """The share of the values ``among`` that lie below each of them, NaN elsewhere; equal values
+    share the middle of their ranks."""
+    found = np.full(len(values), np.nan)
+    own = values[among]
+    if own.size:
+        ordered = np.sort(own)
+        low = np.searchsorted(ordered, own, "left")
+        found[among] = (low + np.searchsorted(ordered, own, "right") - 1) / 2 / max(len(own) - 1, 1)
+    return found
+
+
+def _class_name(label: int, dataset: Dataset | None) -> str:
+    if dataset is not None and 0 <= label < len(dataset.classes):
+        return clean(dataset.classes[label])
+    return "?" if label < 0 else str(label)
+
+
+def _short(value: float) -> str:
+    if not np.isfinite(value):
+        return "-"
+    text = f"{value:.3f}" if 0.1 <= abs(value) < 10 else f"{value:#.2g}"
+    return text.replace("0.", ".", 1) if text.startswith(("0.", "-0.")) else text

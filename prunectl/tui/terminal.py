@@ -1,0 +1,58 @@
+"""``prunectl tui``: is this a terminal that can show it, and then show it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from core.errors import MachineError, UserError, nearest
+from core.runs import Run, find_run, runs_folder
+
+THEMES = ("dark", "light", "safe", "mono")
+
+
+def tui(
+    text: str | None, *, runs_dir: Path | None, read_only: bool, plain: bool, low_bandwidth: bool,
+    mouse: bool, theme: str | None,
+) -> int:  # fmt: skip
+    """Open the console; its exit code (0, or 128 and the signal that ended it)."""
+    if theme is not None and theme not in THEMES:
+        raise UserError(f"no theme is called '{theme}'", nearest(theme, THEMES))
+    _check_terminal()
+    folder = runs_folder(runs_dir)
+    run = find_run(folder, text) if text is not None else None
+    if run is not None and run.path.parent != folder:
+        folder = run.path.parent
+    return _show(folder, run, read_only=read_only or _unwritable(folder, run), plain=plain,
+                 low_bandwidth=low_bandwidth, mouse=mouse, theme=theme)  # fmt: skip
+
+
+def _check_terminal() -> None:
+    if os.environ.get("TERM", "") in ("", "dumb"):
+        raise MachineError(
+            "the console needs a terminal that can move its cursor (TERM is "
+            f"'{os.environ.get('TERM', '')}'); see `prunectl ls`, `prunectl logs`"
+        )
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise MachineError("the console needs a terminal; see `prunectl ls`, `prunectl logs`")
+
+
+def _unwritable(folder: Path, run: Run | None) -> bool:
+    place = run.path if run is not None else folder
+    return place.exists() and not os.access(place, os.W_OK)
+
+
+def _show(
+    folder: Path, run: Run | None, *, read_only: bool, plain: bool, low_bandwidth: bool,
+    mouse: bool, theme: str | None,
+) -> int:  # fmt: skip
+    from prunectl.tui.app import Console
+
+    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
+    console = Console(
+        folder, run, read_only=read_only, plain=plain or encoding != "utf8",
+        low_bandwidth=low_bandwidth, theme=theme,
+    )  # fmt: skip
+    code = console.run(mouse=mouse)
+    return console.return_code or code or 0
