@@ -27,6 +27,11 @@ _LATER = {
     "embed.from": "only scoring_net is in this version",
     "model.weights": "initial weights are not in this version",
 }
+_LATER_VALUES = {
+    "retrain.budget": {"seconds"},
+    "subset.how": {"labelled"},
+    "baselines": {"direct", "rs2", "infobatch"},
+}
 _SECTIONS: dict[str, type[Section]] = {
     name: field.annotation
     for name, field in Spec.model_fields.items()
@@ -269,6 +274,8 @@ def _explain(error: ValidationError, given: Mapping[str, Any]) -> Iterator[str]:
         path = ".".join(p for p in place if not p.startswith(("literal[", "function-")))
         if path in _LATER:
             yield f"{path}: {_LATER[path]}"
+        elif str(item.get("input")) in _LATER_VALUES.get(path.rstrip(".0123456789"), ()):
+            yield f"{path}: '{item['input']}' is not in this version"
         elif item["type"] == "missing":
             yield f"{path}: missing"
         elif item["type"] == "model_type":

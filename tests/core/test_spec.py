@@ -160,6 +160,20 @@ def test_contradictions_between_keys(plain_spec: Plain) -> None:
     assert "already the score itself" in only(plain_spec(score=also))
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"retrain": {"budget": "seconds"}}, "retrain.budget: 'seconds' is not in this version"),
+        ({"subset": {"how": "labelled"}}, "subset.how: 'labelled' is not in this version"),
+        ({"baselines": ["full", "direct"]}, "baselines.1: 'direct' is not in this version"),
+    ],
+)
+def test_values_of_later_versions_are_refused_in_one_line(
+    plain_spec: Plain, changed: dict[str, Any], said: str
+) -> None:
+    assert only(plain_spec(**changed)) == said
+
+
 def test_augmentations_are_checked(plain_spec: Plain) -> None:
     found = only(plain_spec(train={"augment": ["crop:4", "flop", "cutout:many"]}))
     assert found.startswith("train.augment: 'flop' is unknown; did you mean 'flip'?; 'cutout:many'")
