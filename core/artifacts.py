@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ from core.errors import UserError
 from core.runs import Run
 
 
-def read_scores(run: Run, seed: int) -> dict[str, NDArray[Any]]:
+def read_scores(run: Run, seed: int, without: Collection[str] = ()) -> dict[str, NDArray[Any]]:
     """Columns of ``scores/seed-S.parquet`` by name, each ``[N]``, ordered by sample id; null
-    numbers are NaN."""
+    numbers are NaN. ``without``: columns not to be read; texts take the most memory."""
     import pyarrow.parquet as pq
 
-    table = pq.read_table(_existing(run, run.path / "scores" / f"seed-{seed}.parquet"))
+    path = _existing(run, run.path / "scores" / f"seed-{seed}.parquet")
+    wanted = [name for name in pq.read_schema(path).names if name not in without]
+    table = pq.read_table(path, columns=wanted)
     return {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
 
 

@@ -269,7 +269,7 @@ class Collection:
 
     def _columns(self, seed: int) -> Columns:
         if self._scores is None or self._scores[0] != seed:
-            self._scores = (seed, read_scores(self.run, seed))
+            self._scores = (seed, read_scores(self.run, seed, without=("path",)))
         return self._scores[1]
 
     def _pictures(self) -> tuple[Dataset | None, str]:

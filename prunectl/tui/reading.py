@@ -134,7 +134,7 @@ class RunReader:
             for file in sorted((self.run.path / "scores").glob("seed-*.parquet")):
                 seed = file.stem.removeprefix("seed-")
                 if seed.isdigit() and self._changed(file):
-                    news.scores[int(seed)] = read_scores(self.run, int(seed))
+                    news.scores[int(seed)] = read_scores(self.run, int(seed), without=("path",))
 
     def _changed(self, path: Path) -> bool:
         try:
