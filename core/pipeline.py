@@ -62,7 +62,10 @@ def run_task(task: Task, ctx: Context, *, fresh: bool = False) -> bool:
                 ctx.made.update(entry.key for entry in missing)
     ctx.keys[task.id] = [entry.key for entry in wanted]
     seal = ctx.store.require(wanted[0].key)
-    if reused and task.id not in ctx.started_before:
+    if reused and task.id in ctx.told_in_part:
+        ctx.emit(ev.Resumed(task.id, 0))
+        train_task.replay_curve(ctx, task, seal)
+    elif reused and task.id not in ctx.started_before:
         train_task.replay_curve(ctx, task, seal)
     if task.stage == "extrapolate":
         extrapolate.announce(task, ctx)
@@ -89,6 +92,8 @@ def _always(task: Task, ctx: Context, seal: Seal) -> bool:
 
 
 def _say_waiting(task: Task, ctx: Context, holder: dict[str, Any]) -> None:
+    if ctx.on_wait is not None:
+        ctx.on_wait(task, holder)
     text = f"{task.id}: process {holder.get('pid', '?')} is computing it; waiting"
     ctx.emit(ev.Message("info", text))
 

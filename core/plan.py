@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from core.errors import UserError
@@ -78,9 +79,15 @@ class Graph:
     tasks: tuple[Task, ...]
     specs: tuple[Spec, ...]
     facts: tuple[DataFacts, ...] = field(default=())
+    names: tuple[Mapping[str, str], ...] = field(default=())
+    """By cell: the task ids it would have alone -> the ids in this graph."""
+
+    @cached_property
+    def _by_id(self) -> dict[str, Task]:
+        return {task.id: task for task in self.tasks}
 
     def __getitem__(self, task_id: str) -> Task:
-        return next(t for t in self.tasks if t.id == task_id)
+        return self._by_id[task_id]
 
     def spec_of(self, task: Task) -> Spec:
         """A spec that describes the task; all its cells agree on what it reads."""
@@ -136,39 +143,49 @@ def _subset_trials(spec: Spec, facts: DataFacts, seed: int) -> list[Trial]:
 
 def build_graph(cells: Sequence[tuple[Spec, DataFacts]]) -> Graph:
     """The graph of all cells, equal tasks united. UserError when a spec does not fit its data."""
-    merged: dict[str, Task] = {}
-    names: dict[str, str] = {}
+    drafts: dict[str, _Draft] = {}
+    taken: dict[str, str] = {}  # task ids of the graph -> identities
+    names: list[Mapping[str, str]] = []
     for index, (spec, facts) in enumerate(cells):
         local: dict[str, str] = {}  # this cell's task ids -> the graph's
         for task in _cell_tasks(spec, facts):
-            named = replace(task, needs=tuple(local[n] for n in task.needs), cells=(index,))
-            known = merged.get(named.identity)
-            if known is not None:
-                merged[named.identity] = _unite(known, named)
-                local[task.id] = known.id
-                continue
-            unique = task.id
-            if names.get(unique, named.identity) != named.identity:
-                unique = f"{task.id}-{named.identity[:4]}"
-            names[unique] = named.identity
-            local[task.id] = unique
-            merged[named.identity] = replace(named, id=unique)
-    tasks = tuple(_recounted(task, cells) for task in merged.values())
-    return Graph(tasks, tuple(s for s, _ in cells), tuple(f for _, f in cells))
+            draft = drafts.get(task.identity)
+            if draft is None:
+                unique = task.id
+                if taken.get(unique, task.identity) != task.identity:
+                    unique = f"{task.id}-{task.identity[:8]}"
+                taken[unique] = task.identity
+                needs = tuple(local[n] for n in task.needs)
+                draft = drafts[task.identity] = _Draft(replace(task, id=unique, needs=needs))
+            draft.cells.append(index)
+            local[task.id] = draft.task.id
+            draft.note(task.scores)
+        names.append(local)
+    tasks = tuple(draft.finished(cells) for draft in drafts.values())
+    return Graph(tasks, tuple(s for s, _ in cells), tuple(f for _, f in cells), tuple(names))
 
 
-def _unite(known: Task, other: Task) -> Task:
-    scores = {digest(s): s for s in (*known.scores, *other.scores)}
-    return replace(known, cells=(*known.cells, *other.cells), scores=tuple(scores.values()))
+@dataclass
+class _Draft:
+    """A task while its cells are still being counted."""
 
+    task: Task
+    cells: list[int] = field(default_factory=list)
+    scores: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
-def _recounted(task: Task, cells: Sequence[tuple[Spec, DataFacts]]) -> Task:
-    """A scoring task with the passes of all its cells' scores."""
-    if not task.scores or len(task.cells) == 1:
-        return task
-    spec, facts = cells[task.cells[0]]
-    count = facts.n_train if task.stage == "reference" else subset_size(spec, facts)
-    return replace(task, **_scoring_passes(spec, count, task.scores))
+    def note(self, scores: tuple[Mapping[str, Any], ...]) -> None:
+        for section in scores:
+            self.scores.setdefault(digest(section), section)
+
+    def finished(self, cells: Sequence[tuple[Spec, DataFacts]]) -> Task:
+        """The task; a scoring task with the passes of all its cells' scores."""
+        scores = tuple(self.scores.values())
+        task = replace(self.task, cells=tuple(self.cells), scores=scores)
+        if not scores or len(self.cells) == 1:
+            return task
+        spec, facts = cells[task.cells[0]]
+        count = facts.n_train if task.stage == "reference" else subset_size(spec, facts)
+        return replace(task, **_scoring_passes(spec, count, scores))
 
 
 def wanted_scores(spec: Spec) -> tuple[Mapping[str, Any], ...]:

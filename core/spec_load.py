@@ -21,7 +21,7 @@ from core.units import Duration
 
 # Parts of the contract whose implementation is not in this version.
 _LATER = {
-    "sweep": "sweeps are not in this version",
+    "sweep": "a sweep is many runs; start it with `prunectl sweep`",
     "score.nets": "several scoring nets are not in this version; leave it 1",
     "score.cross_fit": "cross-fitting is not in this version; leave it 0",
     "embed.from": "only scoring_net is in this version",
@@ -37,6 +37,11 @@ _SECTIONS: dict[str, type[Section]] = {
     for name, field in Spec.model_fields.items()
     if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
 }
+_NAMING = frozenset(
+    f"{name}.{section.name_key}"
+    for name, section in _SECTIONS.items()
+    if issubclass(section, PluginSection)
+)
 
 
 class SpecError(UserError):
@@ -109,7 +114,16 @@ def override(mapping: Mapping[str, Any], assignments: list[str]) -> dict[str, An
             parsed = yaml.safe_load(value)
         except yaml.YAMLError:
             raise UserError(f"--set {text!r}: the value is not valid YAML") from None
-        _assign(result, key.strip().split("."), parsed, text)
+        _assign(result, key.strip().split("."), parsed, f"--set {text!r}")
+    return result
+
+
+def assigned(mapping: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy with ``section.key`` paths set to plain values. Names of plug-ins are set first, so
+    that they do not drop an option that is set as well."""
+    result = {k: dict(v) if isinstance(v, Mapping) else v for k, v in mapping.items()}
+    for key in sorted(values, key=lambda k: k not in _NAMING):
+        _assign(result, key.split("."), values[key], key)
     return result
 
 
@@ -125,7 +139,7 @@ def _assign(mapping: dict[str, Any], path: list[str], value: Any, text: str) -> 
         if inner is None:
             inner = {}
         if not isinstance(inner, Mapping):
-            raise UserError(f"--set {text!r}: '{part}' has no keys below it")
+            raise UserError(f"{text}: '{part}' has no keys below it")
         node[part] = dict(inner)
         node = node[part]
     node[path[-1]] = value

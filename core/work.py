@@ -44,9 +44,7 @@ def run_spec(session: Session, spec: Spec, *, fresh: bool) -> None:
         )
     )  # fmt: skip
     session.emit(ev.Plan([task.to_dict() for task in graph.tasks]))
-    store = Store(
-        store_folder(run.path.parent), lambda text: session.emit(ev.Message("warning", text))
-    )
+    store = Store(store_folder(run.runs), lambda text: session.emit(ev.Message("warning", text)))
     ctx = Context(
         graph, dataset, store, compute, session.emit, session.stop.is_set,
         started_before=session.started_tasks(),

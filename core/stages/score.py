@@ -71,7 +71,7 @@ def produce_scoring(task: Task, ctx: Context, missing: list[Entry], ids: Ids, ro
     # A checkpoint holds the recorder's state, so it only fits a run that records the same scores.
     name = f"{net_key}-{digest(everything)[:8]}"
     training = Training(task, ctx, name, role, ids, spec.train, steps)
-    recorded = _recorded(task, ctx, len(ids))
+    recorded = _recorded(task, ctx, len(ids), net_key)
     recorder = Recorder(ids, len(train), recorded, ctx.compute.device)
     net, trained, meter = training.run(recorder)
     values = recorder.finalize()
@@ -89,15 +89,16 @@ def produce_scoring(task: Task, ctx: Context, missing: list[Entry], ids: Ids, ro
             else:
                 section = by_key[entry.key]
                 out.meta["name"] = section["name"]
-                out.meta["direction"] = recorded[section["name"]].score.direction
-                np.save(out.path / "values.npy", values[section["name"]])
+                out.meta["direction"] = recorded[entry.key].score.direction
+                np.save(out.path / "values.npy", values[entry.key])
                 np.save(out.path / "ids.npy", ids)
     training.forget()
     if net_key not in [entry.key for entry in missing]:
         _compare_weights(ctx, net_key, net)
 
 
-def _recorded(task: Task, ctx: Context, count: int) -> dict[str, Recorded]:
+def _recorded(task: Task, ctx: Context, count: int, net_key: str) -> dict[str, Recorded]:
+    """By store key: the cells of a sweep may want one score with several settings."""
     spec = ctx.spec(task)
     epochs = spec.train.epochs.epochs(count, spec.train.batch)
     classes = len(ctx.dataset.classes)
@@ -106,7 +107,8 @@ def _recorded(task: Task, ctx: Context, count: int) -> dict[str, Recorded]:
         settings = ScoreSpec.model_validate(section)
         module: Any = registry.load("score", settings.name)
         made = module.make(count, classes, epochs, settings, ctx.compute.device)
-        found[settings.name] = Recorded(made, settings.record or "train_forward")
+        key = _score_entry(net_key, section).key
+        found[key] = Recorded(made, settings.record or "train_forward")
     return found
 
 

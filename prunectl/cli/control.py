@@ -41,7 +41,7 @@ def resume(text: str, *, detach: bool, as_json: bool, runs_dir: Path | None) -> 
         return output.OK
     if state.alive:
         output.say(f"{run.id} is {state.shown} already")
-        return attach(run.id, as_json=as_json, runs_dir=run.path.parent)
+        return attach(run.id, as_json=as_json, runs_dir=run.runs)
     run.write_state(State(host=hostname(), heartbeat=time.time()))
     follower = Follower(run, start_worker(run))
     follower.skip_history()

@@ -12,7 +12,7 @@ def remove(texts: list[str], runs_dir: Path | None) -> int:
     """Move runs to the trash. All are looked up first: a wrong name removes nothing."""
     runs = runs_folder(runs_dir)
     for run in [find_run(runs, text) for text in texts]:
-        remove_run(run.path.parent, run)
+        remove_run(run.runs, run)
         output.say(f"{run.id} is in the trash (prunectl restore {run.id})")
     return output.OK
 
