@@ -52,11 +52,15 @@ class Sweep(Folder):
         plain = read_json(self.path / OPTIONS)
         return dict(plain) if isinstance(plain, dict) else {}
 
+    def write_options(self, options: dict[str, object]) -> None:
+        """Ask the next supervisor to work like this."""
+        write_json(self.path / OPTIONS, options)
+
 
 def create_sweep(runs: Path, spec: SweepSpec, options: dict[str, object]) -> Sweep:
     """A new sweep folder with its definition."""
     sweep = Sweep(new_folder(runs, spec.name))
-    write_json(sweep.path / OPTIONS, options)
+    sweep.write_options(options)
     sweep.write_state(State(host=hostname(), heartbeat=time.time()))
     write_atomic(sweep.definition, spec.to_yaml().encode())
     return sweep
