@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired
 
 from pydantic import ConfigDict
 from typing_extensions import TypedDict
@@ -135,6 +135,7 @@ class RateRow(_Exact):
     policy: str | None
     rate: float
     loop_seconds: float
+    loop_passes: NotRequired[float]
     saving: float | None
     saving_passes: float
 
