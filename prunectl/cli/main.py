@@ -222,6 +222,37 @@ def show(name: OptionalRun = None, as_json: Json = False, runs_dir: RunsDir = No
     return listing.show(name, as_json=as_json, runs_dir=runs_dir)
 
 
+@app.command(epilog="Example: prunectl export k3fa --rate 0.5 --out kept.npy")
+def export(
+    name: RunId,
+    rate: Annotated[float, typer.Option(metavar="R", help="The pruned fraction.")],
+    method: Annotated[
+        str | None, typer.Option(metavar="M", help="Else the run's own method.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="S", help="Else the consensus of all seeds.")
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option("--format", metavar="F", help="npy, txt, csv or parquet; else by --out, txt."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Else stdout; npy and parquet: a new file.")
+    ] = None,
+    how: Annotated[
+        tuple[str, Path] | None,
+        typer.Option("--as", metavar="links DIR", help="A folder of links to the kept files."),
+    ] = None,
+    runs_dir: RunsDir = None,
+) -> int:
+    """Write which samples to keep: ids, or the paths of their files."""
+    from prunectl.cli import export as command
+
+    return command.export(
+        name, rate, method=method, seed=seed, form=form, out=out, how=how, runs_dir=runs_dir
+    )
+
+
 @app.command(epilog="Example: prunectl rm k3fa")
 def rm(
     names: Annotated[
@@ -328,7 +359,7 @@ def ui(
 
 
 LATER = (
-    "sweep", "compare", "export", "report", "gc", "data", "extrapolate", "prune", "cancel",
+    "sweep", "compare", "report", "gc", "data", "extrapolate", "prune", "cancel",
 )  # fmt: skip
 
 
