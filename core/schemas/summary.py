@@ -168,6 +168,7 @@ class RateRow(_Exact):
     policy: str | None
     rate: float
     loop_seconds: float
+    loop_passes: NotRequired[float]
     saving: float | None
     saving_passes: float
 

@@ -205,6 +205,16 @@ def main_method(summary: Row) -> str | None:
     return next((str(r["method"]) for r in summary.get("extrapolation") or ()), None)
 
 
+def titled_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
+) -> RenderableType:
+    """A title above ready cells."""
+    table = _table(*columns)
+    for row in rows:
+        table.add_row(*row)
+    return _titled(title, table)
+
+
 def _table(*columns: str) -> Table:
     """An empty table; a column whose name ends with ``>`` is flush right."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
