@@ -35,12 +35,14 @@ class TestBuiltIn(DatasetConformance):
         if self.name == "cifar10":
             publish(self.monkeypatch, write_cifar(folder))
             return {"root": folder}
+        if self.name == "procedural":
+            return {"n": 120, "size": 8, "params": {"n_test": 30}}
         return {}
 
 
-def test_the_three_of_them_are_found() -> None:
-    assert {"arrays", "cifar10", "digits"} <= set(registry.names("dataset"))
-    helpers = {"assemble", "bank", "base", "checks", "locations", "prepare"}
+def test_they_are_found() -> None:
+    assert {"arrays", "cifar10", "digits", "procedural"} <= set(registry.names("dataset"))
+    helpers = {"assemble", "bank", "base", "checks", "locations", "prepare", "truth"}
     assert not helpers & set(registry.names("dataset"))
 
 
