@@ -99,7 +99,7 @@ def test_every_key_is_there(story: Story) -> None:
         }  # fmt: skip
     for row in cost["by_rate"]:
         assert keys(row) == {
-            "method", "policy", "rate", "loop_seconds", "saving", "saving_passes",
+            "method", "policy", "rate", "loop_seconds", "loop_passes", "saving", "saving_passes",
         }  # fmt: skip
     assert keys(summary["artifacts"]) == {"scores", "models", "report"}
 
