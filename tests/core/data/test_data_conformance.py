@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cifar_files import publish, write_cifar
+from cifar_files import publish, write_cifar, write_cifar100
 
 from core import registry
 from core.data import arrays
@@ -34,6 +34,9 @@ class TestBuiltIn(DatasetConformance):
             return _arrays(folder)
         if self.name == "cifar10":
             publish(self.monkeypatch, write_cifar(folder))
+            return {"root": folder}
+        if self.name == "cifar100":
+            publish(self.monkeypatch, write_cifar100(folder))
             return {"root": folder}
         if self.name == "procedural":
             return {"n": 120, "size": 8, "params": {"n_test": 30}}
