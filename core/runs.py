@@ -114,6 +114,11 @@ class Run(Folder):
         """Results; there once the run has any."""
         return self.path / "summary.json"
 
+    @property
+    def predicted_file(self) -> Path:
+        """What it was predicted to cost; there once seconds per pass were known."""
+        return self.path / "predicted.json"
+
     def summary(self) -> dict[str, Any] | None:
         """``summary.json``, None when there is none yet."""
         plain: dict[str, Any] | None = read_json(self.summary_file)
