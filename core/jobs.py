@@ -66,6 +66,15 @@ def _compare(job: Mapping[str, Any]) -> dict[str, Any]:
     return build(entries, job.get("baseline"))
 
 
+def _estimate_sweep(job: Mapping[str, Any]) -> dict[str, Any]:
+    from core.sweep_estimate import estimate_sweep
+    from core.sweep_spec import SweepSpec
+
+    plain = job["sweep"]
+    sweep = SweepSpec(plain["name"], plain["base"], plain["axes"])
+    return estimate_sweep(sweep, Path(job["runs_dir"]), job["device"], job["threads"])
+
+
 def _doctor(job: Mapping[str, Any]) -> dict[str, Any]:
     checks = []
     for name, look in (("torch", _torch), ("faiss", _faiss), ("device", _device)):
@@ -108,6 +117,7 @@ def _say(line: Mapping[str, Any]) -> None:
 
 _JOBS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "estimate": _estimate,
+    "estimate_sweep": _estimate_sweep,
     "doctor": _doctor,
     "compare": _compare,
 }

@@ -110,6 +110,11 @@ class Run(Folder):
         return self.path / "spec.yaml"
 
     @property
+    def created(self) -> float:
+        """When it was made, in seconds since 1970."""
+        return self.spec_file.stat().st_mtime
+
+    @property
     def summary_file(self) -> Path:
         """Results; there once the run has any."""
         return self.path / "summary.json"

@@ -30,6 +30,11 @@ class Sweep(Folder):
         """``sweep.yaml``."""
         return self.path / SWEEP_FILE
 
+    @property
+    def created(self) -> float:
+        """When it was made, in seconds since 1970."""
+        return self.definition.stat().st_mtime
+
     def spec(self) -> SweepSpec:
         """The definition."""
         return read_sweep(self.definition)
@@ -71,7 +76,7 @@ def list_sweeps(runs: Path) -> list[Sweep]:
     if not runs.is_dir():
         return []
     found = [Sweep(p) for p in runs.iterdir() if (p / SWEEP_FILE).is_file()]
-    return sorted(found, key=lambda s: s.definition.stat().st_mtime, reverse=True)
+    return sorted(found, key=lambda s: s.created, reverse=True)
 
 
 def find(runs: Path, text: str) -> Run | Sweep:

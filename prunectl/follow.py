@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 from core.errors import CellsFailed, DiskFull, MachineError, PrunectlError, RunFailure, UserError
 from core.events import RunFinished, RunStarted, SweepStarted
 from core.journal import Record, Tail
-from core.runs import Folder, Run, State
+from core.runs import Folder, State
 from prunectl.view import View, apply
 
 POLL_SECONDS = 0.1

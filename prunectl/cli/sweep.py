@@ -15,7 +15,7 @@ from core.sweep_spec import MANY_CELLS, SweepSpec, parse_sweep
 from core.sweeps import Sweep, create_sweep, list_sweeps
 from core.units import Seconds
 from prunectl import words
-from prunectl.cli import output
+from prunectl.cli import output, sweep_dryrun
 from prunectl.cli.sweep_live import SweepBars, SweepLines, cell_table
 from prunectl.cli.watch import Signals, Stopper
 from prunectl.follow import Follower
@@ -55,6 +55,10 @@ def sweep(
         todo = f"planning holds them all in memory; --yes if you mean it (limit {MANY_CELLS:,})"
         raise UserError(f"{spec.count:,} cells", todo)
     cells = spec.cells()
+    if dry_run:
+        return _dry_run(spec, options, runs, as_json=as_json)
+    if not yes:
+        sweep_dryrun.ask_if_long(spec, options, runs)
     folder = create_sweep(runs, spec, options.to_dict())
     follower = _follow(folder, start_supervisor(folder), newborn=True)
     if detach:
@@ -64,6 +68,15 @@ def sweep(
         "it too)"
     )
     return _watch(follower, owned=True, as_json=as_json)
+
+
+def _dry_run(spec: SweepSpec, options: Options, runs: Path, *, as_json: bool) -> int:
+    found = sweep_dryrun.predict(spec, options, runs)
+    if as_json:
+        output.data_json(found)
+    else:
+        sweep_dryrun.show(found, spec)
+    return output.OK
 
 
 def seconds(text: str | None) -> float | None:

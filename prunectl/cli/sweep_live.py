@@ -176,6 +176,4 @@ def _settings(cell: CellView, view: SweepView) -> str:
 
 def _figures(cell: CellView) -> str:
     rate = cell.figures.get("rate")
-    return (
-        f"{words.percent(cell.figures.get('test_accuracy'))}% at rate {words.number(rate, 2)}"
-    )
+    return f"{words.percent(cell.figures.get('test_accuracy'))}% at rate {words.number(rate, 2)}"

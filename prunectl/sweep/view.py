@@ -68,7 +68,9 @@ class SweepView(View):
 
     def best(self) -> CellView | None:
         """The finished cell with the highest test accuracy of its method at the first rate."""
-        known = [c for c in self.cells.values() if c.status == FINISHED and _accuracy(c) is not None]
+        known = [
+            c for c in self.cells.values() if c.status == FINISHED and _accuracy(c) is not None
+        ]
         return max(known, key=lambda c: _accuracy(c) or 0.0, default=None)
 
     def seconds_left(self, now: float) -> float | None:
