@@ -1,8 +1,10 @@
 """What a dataset plug-in is given, and what it has to define.
 
 A plug-in is one module with ``files`` and ``prepare`` (see :class:`Source`), and optionally
-``disk_bytes`` and ``class Params``. It reads its source into :class:`core.data.bank.Samples` and
-ends with ``return assemble(...)`` (:mod:`core.data.assemble`), which checks, splits and writes.
+``disk_bytes``, ``class Params`` and, where the source is many files, ``identity(root, data)``: a
+JSON-able value that stands for path, size and time of all of them. It reads its source into
+:class:`core.data.bank.Samples` and ends with ``return assemble(...)`` (:mod:`core.data.assemble`),
+which checks, splits and writes.
 Heavy packages are imported inside its functions: ``files`` and ``disk_bytes`` also run in front
 ends, which must not load torch, torchvision or scikit-learn.
 """
@@ -58,7 +60,8 @@ class Source(Protocol):
         """Read the source and write the dataset into the empty folder ``out``.
 
         Must depend on nothing but its arguments and the files: the result is cached. Working files
-        go into ``out / "work"``, which is removed afterwards.
+        go into ``out / "work"``, which is removed afterwards. One that decodes in processes of its
+        own also takes ``workers: int | None``, which may not change the result.
         """
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cifar_files import publish, write_cifar
+from picture_files import pixels, write_folder
 
 from core import registry
 from core.data import arrays
@@ -35,11 +36,14 @@ class TestBuiltIn(DatasetConformance):
         if self.name == "cifar10":
             publish(self.monkeypatch, write_cifar(folder))
             return {"root": folder}
+        if self.name == "folder":
+            write_folder(folder, {"train": pixels(20), "test": pixels(6, seed=1)})
+            return {"root": folder}
         return {}
 
 
-def test_the_three_of_them_are_found() -> None:
-    assert {"arrays", "cifar10", "digits"} <= set(registry.names("dataset"))
+def test_all_of_them_are_found() -> None:
+    assert {"arrays", "cifar10", "digits", "folder"} <= set(registry.names("dataset"))
     helpers = {"assemble", "bank", "base", "checks", "locations", "prepare"}
     assert not helpers & set(registry.names("dataset"))
 
