@@ -55,7 +55,7 @@ class Index:
 
     def __init__(self, base: Floats, *, threads: int | None = None, device: str = "cpu") -> None:
         base = np.ascontiguousarray(base, dtype=np.float32)
-        _refuse_non_finite(base)
+        refuse_non_finite(base)
         self.size = len(base)
         on_cpu = device == "cpu"
         self._nearest = _faiss_search(base, threads) if on_cpu else _torch_search(base, device)
@@ -73,7 +73,7 @@ class Index:
                 f"give extrapolate.k a value from 1 to {available}",
             )
         queries = np.ascontiguousarray(queries, dtype=np.float32)
-        _refuse_non_finite(queries)
+        refuse_non_finite(queries)
         squared, indices = self._nearest(queries, k + (exclude is not None))
         tied = np.flatnonzero((squared[:, 1:] == squared[:, :-1]).any(axis=1))
         order = np.lexsort((indices[tied], squared[tied]), axis=1)
@@ -137,7 +137,8 @@ def _shift(base: Floats) -> Callable[[Floats], Floats]:
     return lambda rows: rows - centre
 
 
-def _refuse_non_finite(rows: Floats) -> None:
+def refuse_non_finite(rows: Floats) -> None:
+    """:class:`RunFailure` when a row of ``[n, d]`` holds NaN or infinity."""
     bad = len(rows) - int(np.isfinite(rows).all(axis=1).sum())
     if bad:
         raise RunFailure(

@@ -39,12 +39,15 @@ class TestBuiltIn(DatasetConformance):
         if self.name == "folder":
             write_folder(folder, {"train": pixels(20), "test": pixels(6, seed=1)})
             return {"root": folder}
+        if self.name == "procedural":
+            return {"n": 120, "size": 8, "params": {"n_test": 30}}
         return {}
 
 
-def test_all_of_them_are_found() -> None:
-    assert {"arrays", "cifar10", "digits", "folder"} <= set(registry.names("dataset"))
-    helpers = {"assemble", "bank", "base", "checks", "locations", "prepare"}
+def test_they_are_found() -> None:
+    expected = {"arrays", "cifar10", "digits", "folder", "procedural"}
+    assert expected <= set(registry.names("dataset"))
+    helpers = {"assemble", "bank", "base", "checks", "locations", "prepare", "truth"}
     assert not helpers & set(registry.names("dataset"))
 
 
