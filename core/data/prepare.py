@@ -47,6 +47,7 @@ def prepare_dataset(
     nothing half-written stays behind but decoded pictures, which the next attempt takes over. A
     damaged cache entry is made again.
     """
+    _fetch(data, cache_root, check)
     folder = prepared_folder(data, cache_root)
     if found := _opened(folder):
         return found
@@ -85,13 +86,17 @@ def prepared_folder(data: DataSpec, cache_root: Path) -> Path:
     """Where the dataset is, or will be. UserError when the source's files are missing."""
     with _machine_errors(cache_root):
         identity = _identity(_source(data), data)
+    about = registry.describe("dataset", data.name)
+    # Filled in: a default written out is no other dataset.
+    params = registry.validate_params("dataset", data.name, data.params)
+    for option in about.constants.get("WITHOUT_EFFECT", ()):
+        params.pop(option)
     key = digest(
         {
             "format": FORMAT,
-            "plugin": registry.describe("dataset", data.name).version,
+            "plugin": about.version,
             "options": [data.size, data.n, data.seed, data.test_fraction, data.validation],
-            # Filled in: a default written out is no other dataset.
-            "params": registry.validate_params("dataset", data.name, data.params),
+            "params": params,
             "files": identity,
         }
     )
@@ -125,6 +130,14 @@ def _identity(source: Source, data: DataSpec) -> object:
 
 def _root(data: DataSpec) -> Path | None:
     return None if data.root is None else data.root.expanduser().absolute()
+
+
+def _fetch(data: DataSpec, cache_root: Path, check: Callable[[], None]) -> None:
+    """Let a source that can get its files from elsewhere do so."""
+    fetch = getattr(_source(data), "fetch", None)
+    if fetch is not None:
+        with _machine_errors(cache_root):
+            fetch(_root(data), data, check)
 
 
 def _opened(folder: Path) -> Dataset | None:

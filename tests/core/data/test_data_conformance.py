@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cifar_files import publish, write_cifar
+from cifar_files import publish, write_cifar, write_cifar100
 from picture_files import pixels, write_folder
 
 from core import registry
@@ -38,6 +38,9 @@ class TestBuiltIn(DatasetConformance):
             return {"root": folder}
         if self.name == "folder":
             write_folder(folder, {"train": pixels(20), "test": pixels(6, seed=1)})
+            return {"root": folder}
+        if self.name == "cifar100":
+            publish(self.monkeypatch, write_cifar100(folder))
             return {"root": folder}
         if self.name == "procedural":
             return {"n": 120, "size": 8, "params": {"n_test": 30}}
