@@ -39,7 +39,7 @@ class Unwrapped(str):
 def everything(summary: Row, folder: Path) -> list[RenderableType]:
     """All tables of a run, in reading order."""
     blocks = [
-        accuracy(summary), correlation(summary), kept_recall(summary),
+        accuracy(summary), correlation(summary), kept_recall(summary), truth(summary),
         stages(summary), saving(summary), verdict(summary), artifacts(summary, folder),
     ]  # fmt: skip
     shown: list[RenderableType] = []
@@ -111,6 +111,33 @@ def kept_recall(summary: Row) -> RenderableType | None:
     return _titled("Kept recall: share of the best by full-data score kept, percent", table)
 
 
+def truth(summary: Row) -> RenderableType | None:
+    """Where the dataset knows its samples: which kinds were kept, mean over seeds."""
+    known = [r for r in summary.get("trials") or () if r.get("truth")]
+    if not known:
+        return None
+    columns = [f"{title}>" for title in words.TRUTH_KINDS.values()]
+    table = _table("method", "rate", *columns, "of a group>")
+    said: list[str] = []
+    for method, group in _by(known, "method").items():
+        rates = sorted(_by(group, "rate").items(), key=lambda item: float(item[0]))
+        for index, (rate, rows) in enumerate(rates):
+            mean = words.mean_truth([r["truth"] for r in rows])
+            cells = [words.percent(mean[kind]["kept"], 1) for kind in words.TRUTH_KINDS]
+            table.add_row(
+                method if index == 0 else "", _rate(float(rate)), *cells,
+                words.number(mean["duplicates"]["kept"], 1),
+                style="bold" if method == main_method(summary) else "",
+                end_section=index == len(rates) - 1,
+            )  # fmt: skip
+            if method == main_method(summary):
+                sentence = words.kept_truth(mean, summary["data"]["n_train"])
+                sentence = sentence.replace("; ", ";\n  ")
+                said.append(f"{method} at rate {_rate(float(rate))}: {sentence}")
+    title = "What was kept of each kind of sample, percent; near-duplicates of a group, count"
+    return _titled(title, table, "\n".join(said))
+
+
 def stages(summary: Row) -> RenderableType | None:
     """The ledger by kind of stage."""
     rows = (summary.get("cost") or {}).get("stages") or ()
@@ -176,6 +203,16 @@ def artifacts(summary: Row, folder: Path) -> Unwrapped:
 def main_method(summary: Row) -> str | None:
     """The spec's own method: the extrapolator's name."""
     return next((str(r["method"]) for r in summary.get("extrapolation") or ()), None)
+
+
+def titled_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
+) -> RenderableType:
+    """A title above ready cells."""
+    table = _table(*columns)
+    for row in rows:
+        table.add_row(*row)
+    return _titled(title, table)
 
 
 def _table(*columns: str) -> Table:
