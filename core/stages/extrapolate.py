@@ -20,7 +20,7 @@ from core.extrapolators.base import Features
 from core.extrapolators.choose import Candidate, choose
 from core.extrapolators.mapping import match_distribution
 from core.plan import Task
-from core.stages import train_task
+from core.stages import neighbors, train_task
 from core.stages.base import Context, Entry, metered
 from core.stages.score import score_seal, subset_scores
 
@@ -42,6 +42,8 @@ def entries(task: Task, ctx: Context) -> list[Entry]:
     if "labels" in _extrapolator(task, ctx).needs:
         everyone = np.arange(len(ctx.dataset.train), dtype=np.int64)
         parts["targets"] = targets_digest(ctx.dataset.train, everyone)
+    if ctx.has_need(task, "neighbors"):
+        parts["neighbors"] = ctx.seal(ctx.need(task, "neighbors")).key
     return [Entry("extrapolate", parts)]
 
 
@@ -54,6 +56,7 @@ def produce(task: Task, ctx: Context, missing: list[Entry]) -> None:
     features = Features(
         np.asarray(embeddings),
         labels=np.asarray(ctx.dataset.train.targets) if "labels" in extrapolator.needs else None,
+        neighbors=neighbors.read(task, ctx) if ctx.has_need(task, "neighbors") else None,
         predictions=_predictions(task, ctx, embeddings, extrapolator.needs),
         threads=ctx.compute.threads,
         device=str(ctx.compute.device),
