@@ -10,7 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.data.bank import Dataset, open_dataset
-from core.errors import UserError
+from core.data.base import DataSpec
+from core.data.locations import default_cache_root
+from core.data.prepare import prepared_folder
+from core.errors import PrunectlError, UserError
 from core.runs import Run
 
 
@@ -44,6 +47,22 @@ def read_predictions(run: Run, trial: str) -> NDArray[np.int32]:
 def read_dataset(folder: Path) -> Dataset:
     """A prepared dataset as memory maps, pictures and labels by sample id."""
     return open_dataset(folder)
+
+
+def dataset_of(run: Run, data: DataSpec) -> tuple[Dataset | None, str]:
+    """The prepared data of a run, or None and why it is not there: not prepared on this machine,
+    its source gone or changed since."""
+    try:
+        folder = prepared_folder(data, default_cache_root())
+        if not folder.is_dir():
+            return None, f"{data.name} is not prepared here any more; any run of it prepares it"
+        dataset = read_dataset(folder)
+    except PrunectlError as error:
+        return None, error.what
+    known = ((run.summary() or {}).get("data") or {}).get("fingerprint")
+    if known and known != dataset.fingerprint:
+        return None, "the prepared data is not what this run saw"
+    return dataset, ""
 
 
 def _existing(run: Run, path: Path) -> Path:

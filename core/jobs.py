@@ -55,6 +55,17 @@ def _estimate(job: Mapping[str, Any]) -> dict[str, Any]:
     return estimate(Context(graph, dataset, store, compute, lambda _: None, lambda: False))
 
 
+def _compare(job: Mapping[str, Any]) -> dict[str, Any]:
+    from core.comparison.build import build
+    from core.comparison.entries import read_entry, short_labels
+    from core.runs import Run
+
+    runs = [Run(Path(path)) for path in job["runs"]]
+    labels = job.get("labels") or short_labels([run.id for run in runs])
+    entries = [read_entry(run, label) for run, label in zip(runs, labels, strict=True)]
+    return build(entries, job.get("baseline"))
+
+
 def _doctor(job: Mapping[str, Any]) -> dict[str, Any]:
     checks = []
     for name, look in (("torch", _torch), ("faiss", _faiss), ("device", _device)):
@@ -98,4 +109,5 @@ def _say(line: Mapping[str, Any]) -> None:
 _JOBS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "estimate": _estimate,
     "doctor": _doctor,
+    "compare": _compare,
 }

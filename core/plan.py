@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from core import registry
 from core.errors import UserError
 from core.scores._span import epochs_read
 from core.spec import Spec
@@ -209,14 +210,16 @@ def _seed_tasks(
     yield task(subset, (), {"subset": plain["subset"], **base})
     yield task(score, (subset,), net, scores=scores, **_scoring_passes(spec, size, scores))
     yield task(embed, (subset, score), {}, passes=total)
-    yield task(
-        extrapolate, (subset, score, embed), {"extrapolate": plain["extrapolate"], "scores": scores}
-    )
+    reads: tuple[str, ...] = (subset, score, embed)
+    if (k := graph_neighbors(spec)) is not None:
+        yield task(f"neighbors-s{seed}", (embed,), {"k": k})
+        reads += (f"neighbors-s{seed}",)
+    yield task(extrapolate, reads, {"extrapolate": plain["extrapolate"], "scores": scores})
     if spec.reference == "full":
         yield task(reference, (), net, scores=scores, **_scoring_passes(spec, total, scores))
     everything = trials(spec, facts, seed)
     inputs = {
-        spec.extrapolate.name: (subset, score, embed, extrapolate),
+        spec.extrapolate.name: (*reads, extrapolate),
         "random": (),
         "subset_only": (subset, score),
         "true_random": (subset, score),
@@ -239,6 +242,17 @@ def _seed_tasks(
         parts = {**base, "model": plain["model"], "retrain": plain["retrain"], "rate": trial.rate}
         passes = retrain_passes(spec, facts, trial.n_keep)
         yield task(f"retrain-{trial.id}", selection, parts, trial=trial, passes=passes)
+
+
+def graph_neighbors(spec: Spec) -> int | None:
+    """Neighbours of every sample among all samples that the extrapolator reads; None: it reads
+    none. It says so with a literal ``NEEDS = ("neighbors",)`` and, where k may be left open,
+    ``NEIGHBORS``, the most it looks at then."""
+    about = registry.describe("extrapolator", spec.extrapolate.name)
+    if "neighbors" not in about.constants.get("NEEDS", ()):
+        return None
+    k = spec.extrapolate.params.get("k", "auto")
+    return int(about.constants["NEIGHBORS"] if k == "auto" else k)
 
 
 def _scoring_passes(spec: Spec, count: int, scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from core.cost import Ledger
 from core.data.bank import Dataset
+from core.data.truth import kept_truth
 from core.files import write_json
 from core.metrics import bootstrap_interval, kept_recall, pearson, spearman, subset_share
 from core.plan import Task, Trial, subset_size, trials
@@ -100,13 +101,14 @@ class Summary:
             "score": self.spec.score.name if uses_score else None, "policy": trial.policy,
             "rate": trial.rate, "n_kept": trial.n_keep, "subset_share": None, "kept_path": None,
             "status": "pending", "metrics": {}, "seconds": None, "sample_passes": None,
-            "steps": None,
+            "steps": None, "truth": None,
         }  # fmt: skip
         if self._done(prune) and self._done(f"subset-s{trial.seed}"):
             kept = load(self.ctx.seal(prune).path / "kept.npy")
             ids = load(self.ctx.seal(f"subset-s{trial.seed}").path / "ids.npy")
             row["subset_share"] = subset_share(kept, ids)
             row["kept_path"] = f"kept/{trial.id}.npy"
+            row["truth"] = kept_truth(self.ctx.dataset.train.truth, kept)
         if self._done(retrain):
             seal = self.ctx.seal(retrain)
             row |= {

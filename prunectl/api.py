@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from core import artifacts, journal
 from core.errors import Stopped, UserError
 from core.events import Event
+from core.export import Selection, select
 from core.runs import Run, State, create_run, find_run, request_stop, runs_folder, start_worker
 from core.spec import Spec
 from core.spec_load import parse_spec, read_yaml
@@ -91,6 +92,11 @@ class RunHandle:
     def kept(self, trial: str) -> NDArray[np.int64]:
         """Ids a trial kept, sorted, int64 ``[n_keep]``."""
         return artifacts.read_kept(self._run, trial)
+
+    def select(self, rate: float, method: str | None = None, seed: int | None = None) -> Selection:
+        """What ``prunectl export`` writes: ``.ids`` to keep at ``rate``, of one seed or of all
+        together, with paths and labels where the run has them."""
+        return select(self._run, rate, method, seed)
 
     def predictions(self, trial: str) -> NDArray[np.int32]:
         """Predicted classes of the test set, int32 ``[n_test]``."""

@@ -222,6 +222,65 @@ def show(name: OptionalRun = None, as_json: Json = False, runs_dir: RunsDir = No
     return listing.show(name, as_json=as_json, runs_dir=runs_dir)
 
 
+@app.command(epilog="Example: prunectl compare k3fa m2qd --baseline random --markdown")
+def compare(
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN...",
+            help="Ids, unique prefixes or paths.",
+            autocompletion=completion.run_ids,
+        ),
+    ],
+    baseline: Annotated[
+        str | None,
+        typer.Option(metavar="METHOD|RUN", help="What to compare with; else random."),
+    ] = None,
+    as_json: Json = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="CSV, one line a figure.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Markdown tables.")] = False,
+    runs_dir: RunsDir = None,
+) -> int:
+    """Compare runs: what differs, accuracy with paired intervals, cost, the Pareto front."""
+    from prunectl.cli import compare as command
+
+    return command.compare(
+        names, baseline=baseline, as_json=as_json, as_csv=as_csv, as_markdown=as_markdown,
+        runs_dir=runs_dir,
+    )  # fmt: skip
+
+
+@app.command(epilog="Example: prunectl export k3fa --rate 0.5 --out kept.npy")
+def export(
+    name: RunId,
+    rate: Annotated[float, typer.Option(metavar="R", help="The pruned fraction.")],
+    method: Annotated[
+        str | None, typer.Option(metavar="M", help="Else the run's own method.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="S", help="Else the consensus of all seeds.")
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option("--format", metavar="F", help="npy, txt, csv or parquet; else by --out, txt."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Else stdout; npy and parquet: a new file.")
+    ] = None,
+    how: Annotated[
+        tuple[str, Path] | None,
+        typer.Option("--as", metavar="links DIR", help="A folder of links to the kept files."),
+    ] = None,
+    runs_dir: RunsDir = None,
+) -> int:
+    """Write which samples to keep: ids, or the paths of their files."""
+    from prunectl.cli import export as command
+
+    return command.export(
+        name, rate, method=method, seed=seed, form=form, out=out, how=how, runs_dir=runs_dir
+    )
+
+
 @app.command(epilog="Example: prunectl rm k3fa")
 def rm(
     names: Annotated[
@@ -328,7 +387,7 @@ def ui(
 
 
 LATER = (
-    "sweep", "compare", "export", "report", "gc", "data", "extrapolate", "prune", "cancel",
+    "sweep", "report", "gc", "data", "extrapolate", "prune", "cancel",
 )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from textual.screen import Screen
 
 from core.errors import PrunectlError
 from core.runs import Run
-from prunectl.tui import doing, themes
+from prunectl.tui import doing, hangup, themes
 from prunectl.tui.actions import APP, actions_for, bindings
 from prunectl.tui.drawing import Look, clean
 from prunectl.tui.screens.base import ConsoleScreen
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 FAST, SLOW = 0.25, 1.0
 """Seconds between two looks at a journal, and with ``--low-bandwidth``."""
-_SIGNALS = {signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGINT: 130}
+_SIGNALS = {signal.SIGTERM: 143, signal.SIGHUP: hangup.CODE, signal.SIGINT: 130}
 
 
 @dataclass(eq=False)
@@ -68,6 +68,7 @@ class Console(App[int]):
         self.run_at_start = run
         self.read_only = read_only
         self.look = Look(ascii=plain)
+        self._running_in: asyncio.AbstractEventLoop | None = None
         self.seconds = SLOW if low_bandwidth else FAST
         self.set_class(plain, "-ascii")
         self.animation_level = "none"
@@ -78,13 +79,18 @@ class Console(App[int]):
 
     def on_mount(self) -> None:
         """The first screens, and what to do when somebody wants us gone."""
-        loop = asyncio.get_running_loop()
+        loop = self._running_in = asyncio.get_running_loop()
         if threading.current_thread() is threading.main_thread():
             for number, code in _SIGNALS.items():
                 loop.add_signal_handler(number, self.exit, code, code)
         self.push_screen(Runs())
         if self.run_at_start is not None:
             self.open_run(self.run_at_start)
+
+    def leave_from_thread(self) -> None:
+        """The terminal is gone: leave, as far as one still can. Called in another thread."""
+        if self._running_in is not None and not self._running_in.is_closed():
+            self._running_in.call_soon_threadsafe(self.exit, hangup.CODE, hangup.CODE)
 
     # -- screens --
 

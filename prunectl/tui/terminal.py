@@ -34,8 +34,13 @@ def _check_terminal() -> None:
             "the console needs a terminal that can move its cursor (TERM is "
             f"'{os.environ.get('TERM', '')}'); see `prunectl ls`, `prunectl logs`"
         )
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise MachineError("the console needs a terminal; see `prunectl ls`, `prunectl logs`")
+    streams = {"stdin": sys.stdin, "stdout": sys.stdout, "stderr": sys.stderr}
+    other = [name for name, stream in streams.items() if not stream.isatty()]
+    if other:  # Textual reads the first and draws on the last
+        raise MachineError(
+            f"the console needs a terminal, and {' and '.join(other)} is none; "
+            "see `prunectl ls`, `prunectl logs`"
+        )
 
 
 def _unwritable(folder: Path, run: Run | None) -> bool:
@@ -47,6 +52,7 @@ def _show(
     folder: Path, run: Run | None, *, read_only: bool, plain: bool, low_bandwidth: bool,
     mouse: bool, theme: str | None,
 ) -> int:  # fmt: skip
+    from prunectl.tui import hangup
     from prunectl.tui.app import Console
 
     encoding = (sys.stdout.encoding or "").lower().replace("-", "")
@@ -54,5 +60,11 @@ def _show(
         folder, run, read_only=read_only, plain=plain or encoding != "utf8",
         low_bandwidth=low_bandwidth, theme=theme,
     )  # fmt: skip
+    hangup.watch(_descriptors(), console.leave_from_thread)
     code = console.run(mouse=mouse)
     return console.return_code or code or 0
+
+
+def _descriptors() -> tuple[int, int]:
+    """What Textual reads from and draws on."""
+    return sys.stdin.fileno(), sys.stderr.fileno()

@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from core.errors import UserError
-from core.plan import DataFacts, Graph, build_graph, retrain_steps, subset_size, trials
+from core.plan import (
+    DataFacts,
+    Graph,
+    build_graph,
+    graph_neighbors,
+    retrain_steps,
+    subset_size,
+    trials,
+)
 from core.spec import Spec
 from core.spec_load import parse_spec
 from core.units import n_keep, sample_passes
@@ -276,3 +284,17 @@ def test_subset_sizes_split_everything_drawn_from_it(make_spec: Make) -> None:
         assert not any({first, second} <= set(t.cells) for t in graph.tasks if t.id not in every)
     assert [len(graph.of_cell(i)) for i in range(3)] == [len(graph_of(s).tasks) for s in specs]
     assert all(graph.spec_of(t) is specs[t.cells[0]] for t in graph.tasks)
+
+
+def test_neighbours_are_found_once_and_only_for_who_reads_them(make_spec: Make) -> None:
+    graph = graph_of(make_spec(extrapolate={"name": "propagate", "k": 7}, **EVERYTHING))
+    assert graph["neighbors-s0"].needs == ("embed-s0",)
+    assert "neighbors-s0" in graph["extrapolate-s0"].needs
+    assert "neighbors" not in counts(graph_of(make_spec()))
+    cells = [
+        (make_spec(extrapolate={"name": name, "k": k}), FACTS)
+        for name, k in (("propagate", 7), ("label_propagation", 7), ("propagate", 8))
+    ]
+    assert counts(build_graph(cells))["neighbors"] == 2
+    open_k = [graph_neighbors(make_spec(extrapolate={"name": n})) for n in ("propagate", "knn")]
+    assert open_k == [10, None]

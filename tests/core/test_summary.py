@@ -82,8 +82,9 @@ def test_every_key_is_there(story: Story) -> None:
     for row in summary["trials"]:
         assert keys(row) == {
             "id", "seed", "method", "score", "policy", "rate", "n_kept", "subset_share",
-            "kept_path", "status", "metrics", "seconds", "sample_passes", "steps",
+            "kept_path", "status", "metrics", "seconds", "sample_passes", "steps", "truth",
         }  # fmt: skip
+        assert row["truth"] is None  # the digits know nothing of themselves
         assert keys(row["metrics"]) == {"test_accuracy"}
     for row in summary["tradeoff"]:
         assert keys(row) == {"method", "policy", "rate", "metric", "mean", "std", "n", "vs_random"}
@@ -98,7 +99,7 @@ def test_every_key_is_there(story: Story) -> None:
         }  # fmt: skip
     for row in cost["by_rate"]:
         assert keys(row) == {
-            "method", "policy", "rate", "loop_seconds", "saving", "saving_passes",
+            "method", "policy", "rate", "loop_seconds", "loop_passes", "saving", "saving_passes",
         }  # fmt: skip
     assert keys(summary["artifacts"]) == {"scores", "models", "report"}
 

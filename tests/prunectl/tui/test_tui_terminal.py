@@ -24,6 +24,12 @@ CRASH = (
     "def boom(self): raise RuntimeError('boom')\n"
     "Runs.action_sort = boom\n"
 )
+STUCK = (
+    "from prunectl.tui.screens.runs import Runs\n"
+    "def flood(self):\n"
+    "    for _ in range(200): self.app._driver.write('x' * 4096)\n"
+    "Runs.action_sort = flood\n"
+)
 ALTERNATE, RESTORED, CURSOR = b"\x1b[?1049h", b"\x1b[?1049l", b"\x1b[?25h"
 
 
@@ -89,6 +95,40 @@ def test_the_terminal_is_restored(tmp_path: Path, end: str | signal.Signals, cod
         assert b"boom" in left
 
 
+@pytest.mark.parametrize("stuck", [False, True], ids=["idle", "waiting to write"])
+def test_a_terminal_that_vanishes_without_a_signal_ends_it(tmp_path: Path, stuck: bool) -> None:
+    """The pseudo terminal controls no session here, so closing its other end sends no SIGHUP."""
+    terminal = Terminal(STUCK + OPEN if stuck else OPEN, copy_runs(tmp_path / "runs"))
+    try:
+        terminal.until(FINISHED.encode())
+        if stuck:  # nobody reads any more: the main thread waits for room in the writer's queue
+            os.write(terminal.master, b"o")
+            time.sleep(0.5)
+        os.close(terminal.master)
+        assert terminal.process.wait(15) == 129
+    finally:
+        terminal.process.kill()
+        terminal.process.wait()
+
+
+def test_the_mouse_is_left_to_the_terminal_when_told_so(tmp_path: Path) -> None:
+    """Asking for mouse reports is a sequence of its own; only ``--no-mouse`` leaves it out."""
+    command = "from prunectl.cli.main import main; import sys; sys.argv[1:1] = {}; main()"
+    asked = []
+    for options in (["tui", "--runs-dir"], ["tui", "--no-mouse", "--runs-dir"]):
+        terminal = Terminal(command.format(options), copy_runs(tmp_path / str(len(options))))
+        try:
+            terminal.until(FINISHED.encode())
+            os.write(terminal.master, b"q")
+            assert terminal.ended() == 0
+        finally:
+            terminal.process.kill()
+            terminal.process.wait()
+            os.close(terminal.master)
+        asked.append(b"\x1b[?1000h" in terminal.said)
+    assert asked == [True, False]
+
+
 @pytest.mark.parametrize("term", ["dumb", ""])
 def test_a_dumb_terminal_gets_one_plain_line(tmp_path: Path, term: str) -> None:
     said = _plainly(tmp_path, {"TERM": term})
@@ -99,14 +139,28 @@ def test_not_a_terminal_gets_one_plain_line(tmp_path: Path) -> None:
     assert "needs a terminal" in _plainly(tmp_path, {"TERM": "xterm"})
 
 
-def _plainly(folder: Path, environment: dict[str, str]) -> str:
+def test_stderr_must_be_a_terminal_because_it_is_drawn_on(tmp_path: Path) -> None:
+    master, slave = pty.openpty()
+    try:
+        said = _plainly(tmp_path, {"TERM": "xterm"}, stdin=slave, stdout=slave)
+        assert "stderr is none" in said
+        assert not select.select([master], [], [], 0)[0]  # and nothing was drawn elsewhere
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
+def _plainly(
+    folder: Path, environment: dict[str, str], *, stdin: int = subprocess.DEVNULL,
+    stdout: int = subprocess.PIPE,
+) -> str:  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-m", "prunectl.cli.main", "tui", "--runs-dir", str(folder)],
-        capture_output=True, text=True, timeout=25, check=False,
-        env={**os.environ, **environment}, stdin=subprocess.DEVNULL,
+        stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=25, check=False,
+        env={**os.environ, **environment},
     )  # fmt: skip
     assert done.returncode == 4
-    assert done.stdout == ""
+    assert not done.stdout
     assert "\x1b" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     return done.stderr
