@@ -18,7 +18,7 @@ from core.leases import lease
 from core.locks import hostname
 from core.pipeline import run_graph
 from core.plan import DataFacts, Task, build_graph
-from core.runs import store_folder
+from core.runs import Run, store_folder
 from core.session import Session, versions
 from core.spec import Spec
 from core.stages.base import Context
@@ -87,6 +87,18 @@ def _run(ctx: Context, summary: Summary, fresh: bool) -> None:
             ctx.emit(ev.Message("warning", f"no summary was written: {second}"))
         raise
     summary.write("finished", None)
+    _report(ctx, summary.run)
+
+
+def _report(ctx: Context, run: Run) -> None:
+    """The page to send on. It never fails a run: whatever goes wrong with it is a warning."""
+    try:
+        from core.report.run import write_report
+
+        write_report(run)
+    except Exception as error:
+        text = f"no report was written: {type(error).__name__}: {error}"
+        ctx.emit(ev.Message("warning", text))
 
 
 def _compute(session: Session, spec: Spec) -> devices.Compute:
