@@ -65,7 +65,7 @@ class Ledger:
             found.append(
                 {
                     "method": method, "policy": policy, "rate": rate, "loop_seconds": seconds,
-                    "saving": 1 - seconds / full if full else None,
+                    "loop_passes": passes, "saving": 1 - seconds / full if full else None,
                     "saving_passes": 1 - passes / self._full_passes(),
                 }
             )  # fmt: skip

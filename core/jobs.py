@@ -63,6 +63,17 @@ def _report(job: Mapping[str, Any]) -> dict[str, Any]:
     return {"path": str(write_report(Run(Path(job["run"])), out))}
 
 
+def _compare(job: Mapping[str, Any]) -> dict[str, Any]:
+    from core.comparison.build import build
+    from core.comparison.entries import read_entry, short_labels
+    from core.runs import Run
+
+    runs = [Run(Path(path)) for path in job["runs"]]
+    labels = job.get("labels") or short_labels([run.id for run in runs])
+    entries = [read_entry(run, label) for run, label in zip(runs, labels, strict=True)]
+    return build(entries, job.get("baseline"))
+
+
 def _doctor(job: Mapping[str, Any]) -> dict[str, Any]:
     checks = []
     for name, look in (("torch", _torch), ("faiss", _faiss), ("device", _device)):
@@ -107,4 +118,5 @@ _JOBS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "estimate": _estimate,
     "doctor": _doctor,
     "report": _report,
+    "compare": _compare,
 }

@@ -55,7 +55,7 @@ class Index:
 
     def __init__(self, base: Floats, *, threads: int | None = None, device: str = "cpu") -> None:
         base = np.ascontiguousarray(base, dtype=np.float32)
-        _refuse_non_finite(base)
+        refuse_non_finite(base)
         self.size = len(base)
         on_cpu = device == "cpu"
         self._nearest = _faiss_search(base, threads) if on_cpu else _torch_search(base, device)
@@ -73,7 +73,7 @@ class Index:
                 f"give extrapolate.k a value from 1 to {available}",
             )
         queries = np.ascontiguousarray(queries, dtype=np.float32)
-        _refuse_non_finite(queries)
+        refuse_non_finite(queries)
         squared, indices = self._nearest(queries, k + (exclude is not None))
         tied = np.flatnonzero((squared[:, 1:] == squared[:, :-1]).any(axis=1))
         order = np.lexsort((indices[tied], squared[tied]), axis=1)
@@ -127,6 +127,31 @@ def search_rows(
         yield part, index.search(block, k, None if exclude is None else exclude[part])
 
 
+def among_all(
+    embeddings: Floats,
+    k: int,
+    *,
+    metric: Metric = "cosine",
+    threads: int | None = None,
+    device: str = "cpu",
+    progress: Callable[[int, int], None] | None = None,
+) -> Neighbors:
+    """The ``k`` nearest of every row of ``embeddings`` ``[N, d]`` among all others: ``[N, k]``.
+
+    ``progress`` is called with the rows done and all rows after every block.
+    """
+    everyone = np.arange(len(embeddings), dtype=np.int64)
+    found = Neighbors(np.empty((len(everyone), k), np.float32), np.empty((len(everyone), k), int))
+    search = search_rows(
+        embeddings, everyone, everyone, k, metric=metric, threads=threads, device=device
+    )
+    for part, near in search:
+        found.distances[part], found.indices[part] = near
+        if progress is not None:
+            progress(part.stop, len(everyone))
+    return found
+
+
 def _shift(base: Floats) -> Callable[[Floats], Floats]:
     """Moves the origin to the base's mean.
 
@@ -137,7 +162,8 @@ def _shift(base: Floats) -> Callable[[Floats], Floats]:
     return lambda rows: rows - centre
 
 
-def _refuse_non_finite(rows: Floats) -> None:
+def refuse_non_finite(rows: Floats) -> None:
+    """:class:`RunFailure` when a row of ``[n, d]`` holds NaN or infinity."""
     bad = len(rows) - int(np.isfinite(rows).all(axis=1).sum())
     if bad:
         raise RunFailure(

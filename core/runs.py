@@ -86,6 +86,11 @@ class Run:
         return self.path / "summary.json"
 
     @property
+    def predicted_file(self) -> Path:
+        """What it was predicted to cost; there once seconds per pass were known."""
+        return self.path / "predicted.json"
+
+    @property
     def log(self) -> Path:
         """What the worker process printed."""
         return self.path / "worker.log"

@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -23,6 +24,7 @@ from core.errors import PrunectlError, RunFailure, Stopped, UserError
 from core.files import disk_errors
 from core.journal import Journal, read
 from core.locks import hostname, process_start, try_lock
+from core.provenance import git_commit
 from core.runs import Run, State
 from core.spec import Spec
 from core.spec_load import parse_spec, read_yaml
@@ -183,14 +185,15 @@ class Session:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what the results depend on."""
+    """Versions of what the results depend on, and the commit of the working directory."""
     found = {"python": sys.version.split()[0]}
     for package in _PACKAGES:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    commit = git_commit(Path.cwd())
+    return found if commit is None else {**found, "git": commit}
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> list[str]:

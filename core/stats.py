@@ -82,6 +82,8 @@ def words(difference: Difference | None, other: str = "random") -> str:
     apart = distinguishable(difference)
     if apart is None or difference.ci_low is None or difference.ci_high is None:
         why = f"n = {n}, no interval"
+        if n >= MIN_SEEDS:
+            why = f"the same in all {n} seeds, no interval"
         return f"{100 * mean:+.2f} points against {other}, {why}"
     interval = f"95% CI {100 * difference.ci_low:+.2f} to {100 * difference.ci_high:+.2f}, n = {n}"
     if not apart:

@@ -1,14 +1,17 @@
-"""The wording of numbers, which reports and front ends share: see :mod:`core.words`."""
+"""The wording of numbers for front ends: what :mod:`core.words` has. Add new words there."""
 
 from core.words import (
     DASH,
     MIN_SEEDS,
+    TRUTH_KINDS,
     about,
     ago,
     clock,
     count,
     elapsed,
     interval,
+    kept_truth,
+    mean_truth,
     number,
     params,
     pays,
@@ -21,12 +24,15 @@ from core.words import (
 __all__ = [
     "DASH",
     "MIN_SEEDS",
+    "TRUTH_KINDS",
     "about",
     "ago",
     "clock",
     "count",
     "elapsed",
     "interval",
+    "kept_truth",
+    "mean_truth",
     "number",
     "params",
     "pays",

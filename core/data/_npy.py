@@ -71,7 +71,8 @@ def write_array(
     Plain writes instead of a writable memory map: on a full disk a write is an OSError, where a
     map would kill the process with SIGBUS.
     """
-    header = {"descr": dtype.str, "fortran_order": False, "shape": tuple(int(s) for s in shape)}
+    descr = np.lib.format.dtype_to_descr(dtype)  # of a record type the fields too
+    header = {"descr": descr, "fortran_order": False, "shape": tuple(int(s) for s in shape)}
     with file.open("xb") as handle:
         np.lib.format.write_array_header_1_0(handle, header)
         for block in rows:

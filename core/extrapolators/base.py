@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,13 +32,15 @@ class Features:
 
     ``embeddings`` float32 ``[N, d]``; ``labels`` int64 ``[N]`` or None (-1: unlabelled);
     ``neighbors``: of every sample among all samples, or None; ``dynamics`` float32 ``[N, F]`` or
-    None; ``threads`` None leaves the library's own choice.
+    None; ``predictions`` float32 ``[N, C]``, the subset net's class probabilities, or None;
+    ``threads`` None leaves the library's own choice.
     """
 
     embeddings: Floats
     labels: Ids | None = None
     neighbors: Neighbors | None = None
     dynamics: Floats | None = None
+    predictions: Floats | None = None
     threads: int | None = None
     device: str = "cpu"
 
@@ -63,7 +65,7 @@ class Prediction:
 class Extrapolator(ABC, Generic[P]):
     """Base of all extrapolators. ``needs`` names the :class:`Features` it reads."""
 
-    needs: ClassVar[frozenset[str]] = frozenset({"embeddings"})
+    needs: frozenset[str] = frozenset({"embeddings"})
 
     @abstractmethod
     def candidates(self, m: int) -> list[P]:

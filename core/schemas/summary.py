@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired
 
 from pydantic import ConfigDict
 from typing_extensions import TypedDict
@@ -74,8 +74,40 @@ class Extrapolation(_Exact):
     coverage80: float | None
 
 
+class KindKept(_Exact):
+    """Samples of one kind, and the share of them that was kept."""
+
+    n: int
+    kept: float | None
+
+
+class DuplicatesKept(_Exact):
+    """Groups of near-duplicates: mean members, and mean members kept."""
+
+    groups: int
+    members: float | None
+    kept: float | None
+
+
+class DifficultyKept(_Exact):
+    """Mean known difficulty of all and of the kept samples."""
+
+    all: float
+    kept: float | None
+
+
+class KeptTruth(_Exact):
+    """What became of each kind of sample, where the dataset knows its kinds."""
+
+    mislabelled: KindKept
+    ambiguous: KindKept
+    rare: KindKept
+    duplicates: DuplicatesKept
+    difficulty: DifficultyKept
+
+
 class TrialRow(_Exact):
-    """One retraining."""
+    """One retraining. ``truth`` is null for data without a known truth, and for ``full``."""
 
     id: str
     seed: int
@@ -91,6 +123,7 @@ class TrialRow(_Exact):
     seconds: float | None
     sample_passes: int | None
     steps: int | None
+    truth: NotRequired[KeptTruth | None]
 
 
 class Against(_Exact):
@@ -135,6 +168,7 @@ class RateRow(_Exact):
     policy: str | None
     rate: float
     loop_seconds: float
+    loop_passes: NotRequired[float]
     saving: float | None
     saving_passes: float
 

@@ -257,4 +257,5 @@ def _environment(event: ev.RunStarted) -> dict[str, str]:
     tags = {"host": event.host, "device": event.device, "threads": str(event.threads)}
     tags |= {"precision": event.precision}
     tags |= {f"version.{names.key(k)}": str(v) for k, v in event.versions.items()}
-    return tags
+    commit = event.versions.get("git")
+    return tags | ({"mlflow.source.git.commit": str(commit)} if commit else {})

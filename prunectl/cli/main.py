@@ -222,6 +222,34 @@ def show(name: OptionalRun = None, as_json: Json = False, runs_dir: RunsDir = No
     return listing.show(name, as_json=as_json, runs_dir=runs_dir)
 
 
+@app.command(epilog="Example: prunectl compare k3fa m2qd --baseline random --markdown")
+def compare(
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN...",
+            help="Ids, unique prefixes or paths.",
+            autocompletion=completion.run_ids,
+        ),
+    ],
+    baseline: Annotated[
+        str | None,
+        typer.Option(metavar="METHOD|RUN", help="What to compare with; else random."),
+    ] = None,
+    as_json: Json = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="CSV, one line a figure.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Markdown tables.")] = False,
+    runs_dir: RunsDir = None,
+) -> int:
+    """Compare runs: what differs, accuracy with paired intervals, cost, the Pareto front."""
+    from prunectl.cli import compare as command
+
+    return command.compare(
+        names, baseline=baseline, as_json=as_json, as_csv=as_csv, as_markdown=as_markdown,
+        runs_dir=runs_dir,
+    )  # fmt: skip
+
+
 @app.command(epilog="Example: prunectl export k3fa --rate 0.5 --out kept.npy")
 def export(
     name: RunId,
@@ -374,7 +402,7 @@ def ui(
 
 
 LATER = (
-    "sweep", "compare", "gc", "data", "extrapolate", "prune", "cancel",
+    "sweep", "gc", "data", "extrapolate", "prune", "cancel",
 )  # fmt: skip
 
 

@@ -17,7 +17,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from core.runs import REPORT
+from core.predicted import Predicted, read_predicted
+from core.runs import REPORT, Run
 from prunectl import words
 
 Row = Mapping[str, Any]
@@ -39,9 +40,10 @@ class Unwrapped(str):
 
 def everything(summary: Row, folder: Path) -> list[RenderableType]:
     """All tables of a run, in reading order."""
+    predicted = read_predicted(Run(folder))
     blocks = [
-        accuracy(summary), correlation(summary), kept_recall(summary),
-        stages(summary), saving(summary), verdict(summary), artifacts(summary, folder),
+        accuracy(summary), correlation(summary), kept_recall(summary), truth(summary),
+        stages(summary, predicted), saving(summary), verdict(summary), artifacts(summary, folder),
     ]  # fmt: skip
     shown: list[RenderableType] = []
     for block in blocks:
@@ -112,22 +114,55 @@ def kept_recall(summary: Row) -> RenderableType | None:
     return _titled("Kept recall: share of the best by full-data score kept, percent", table)
 
 
-def stages(summary: Row) -> RenderableType | None:
-    """The ledger by kind of stage."""
+def truth(summary: Row) -> RenderableType | None:
+    """Where the dataset knows its samples: which kinds were kept, mean over seeds."""
+    known = [r for r in summary.get("trials") or () if r.get("truth")]
+    if not known:
+        return None
+    columns = [f"{title}>" for title in words.TRUTH_KINDS.values()]
+    table = _table("method", "rate", *columns, "of a group>")
+    said: list[str] = []
+    for method, group in _by(known, "method").items():
+        rates = sorted(_by(group, "rate").items(), key=lambda item: float(item[0]))
+        for index, (rate, rows) in enumerate(rates):
+            mean = words.mean_truth([r["truth"] for r in rows])
+            cells = [words.percent(mean[kind]["kept"], 1) for kind in words.TRUTH_KINDS]
+            table.add_row(
+                method if index == 0 else "", _rate(float(rate)), *cells,
+                words.number(mean["duplicates"]["kept"], 1),
+                style="bold" if method == main_method(summary) else "",
+                end_section=index == len(rates) - 1,
+            )  # fmt: skip
+            if method == main_method(summary):
+                sentence = words.kept_truth(mean, summary["data"]["n_train"])
+                sentence = sentence.replace("; ", ";\n  ")
+                said.append(f"{method} at rate {_rate(float(rate))}: {sentence}")
+    title = "What was kept of each kind of sample, percent; near-duplicates of a group, count"
+    return _titled(title, table, "\n".join(said))
+
+
+def stages(summary: Row, predicted: Predicted | None = None) -> RenderableType | None:
+    """The ledger by kind of stage, beside what was predicted where something was."""
     rows = (summary.get("cost") or {}).get("stages") or ()
     if not rows:
         return None
-    return stage_table("What it cost, all seeds together", rows)
+    return stage_table("What it cost, all seeds together", rows, predicted)
 
 
-def stage_table(title: str, rows: Iterable[Row]) -> RenderableType:
-    """Tasks, seconds and sample passes per kind of stage, of measured or predicted rows."""
-    table = _table("stage", "tasks>", "reused>", "seconds>", "sample passes>")
+def stage_table(
+    title: str, rows: Iterable[Row], predicted: Predicted | None = None
+) -> RenderableType:
+    """Tasks, seconds and sample passes per kind of stage, of measured or predicted rows; with a
+    prediction a column of its seconds, for the tasks it was made for."""
+    before = ["predicted>"] if predicted else []
+    table = _table("stage", "tasks>", "reused>", "seconds>", *before, "sample passes>")
     grouped = _by(rows, "stage")
     for stage, group in grouped.items():
-        table.add_row(stage, *_costs(group), end_section=stage == list(grouped)[-1])
-    table.add_row("all", *_costs([r for group in grouped.values() for r in group]))
-    return _titled(title, table)
+        costs = _costs(group, predicted)
+        table.add_row(stage, *costs, end_section=stage == list(grouped)[-1])
+    table.add_row("all", *_costs([r for group in grouped.values() for r in group], predicted))
+    note = f"predicted {predicted.about}; of 2: for two of these tasks" if predicted else ""
+    return _titled(title, table, note)
 
 
 def saving(summary: Row) -> RenderableType | None:
@@ -196,6 +231,16 @@ def main_method(summary: Row) -> str | None:
     return next((str(r["method"]) for r in summary.get("extrapolation") or ()), None)
 
 
+def titled_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
+) -> RenderableType:
+    """A title above ready cells."""
+    table = _table(*columns)
+    for row in rows:
+        table.add_row(*row)
+    return _titled(title, table)
+
+
 def _table(*columns: str) -> Table:
     """An empty table; a column whose name ends with ``>`` is flush right."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
@@ -235,11 +280,23 @@ def _heldout(heldout: Row) -> str:
     return f"{spearman:.3f} {span} n={n}"
 
 
-def _costs(rows: Sequence[Row]) -> tuple[str, ...]:
+def _costs(rows: Sequence[Row], predicted: Predicted | None) -> tuple[str, ...]:
     reused = sum(bool(r.get("reused")) for r in rows)
     seconds = sum(r.get("seconds") or 0.0 for r in rows)
     passes = sum(r.get("sample_passes") or 0 for r in rows)
-    return str(len(rows)), str(reused), f"{seconds:,.2f}", words.count(passes)
+    return (
+        str(len(rows)), str(reused), f"{seconds:,.2f}", *_foreseen(rows, predicted),
+        words.count(passes),
+    )  # fmt: skip
+
+
+def _foreseen(rows: Sequence[Row], predicted: Predicted | None) -> list[str]:
+    if predicted is None:
+        return []
+    found = [predicted.tasks[r["task"]] for r in rows if r["task"] in predicted.tasks]
+    missing = len(rows) - len(found)
+    said = f"{sum(found):,.2f}" if sum(found) else words.DASH
+    return [f"{said} of {len(found)}" if found and missing else said]
 
 
 def _savings(rows: Sequence[Row], rates: Sequence[float], key: str) -> list[str]:

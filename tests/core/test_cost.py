@@ -75,6 +75,7 @@ def test_savings_in_seconds_and_in_passes(graph: Graph) -> None:
     assert rows["knn", 0.5]["saving"] == pytest.approx(1 - 82.75 / 110)
     # 2 epochs on 20, one pass to embed 100, 2 epochs on 50; full: 2 epochs on 100
     assert rows["knn", 0.5]["saving_passes"] == pytest.approx(1 - (40 + 100 + 100) / 200)
+    assert rows["knn", 0.5]["loop_passes"] == pytest.approx(40 + 100 + 100)
     assert rows["random", 0.9]["saving_passes"] == pytest.approx(0.9)
     assert rows["full", 0.0]["saving"] == pytest.approx(0)
     assert rows["full", 0.0]["saving_passes"] == 0

@@ -25,6 +25,30 @@ def test_paired_interval_is_students(n, level):
     assert (found.ci_low, found.ci_high) == pytest.approx((interval.low, interval.high))
 
 
+@pytest.mark.parametrize(
+    ("differences", "half"),
+    [
+        # t(.975, 2) = 4.302653; standard deviation 2, so 4.302653 * 2 / sqrt(3)
+        ([1.0, 3.0, 5.0], 4.302653 * 2 / 3**0.5),
+        # t(.975, 9) = 2.262157; squares of +-1 sum to 10, so sqrt(10 / 9) / sqrt(10) = 1 / 3
+        ([1.0, -1.0] * 5, 2.262157 / 3),
+        # t(.975, 3) = 3.182446; -3, -1, 1, 3: variance 20 / 3
+        ([-3.0, -1.0, 1.0, 3.0], 3.182446 * (20 / 3) ** 0.5 / 2),
+    ],
+)
+def test_intervals_by_hand_from_the_table_of_t(differences, half):
+    found = stats.paired(dict(enumerate(differences)), dict.fromkeys(range(len(differences)), 0.0))
+    mean = sum(differences) / len(differences)
+    assert (found.ci_low, found.ci_high) == pytest.approx((mean - half, mean + half), abs=1e-5)
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_no_interval_below_three_seeds(n):
+    found = stats.paired(dict.fromkeys(range(n), 0.5), {0: 0.1, 1: 0.2})
+    assert (found.ci_low, found.ci_high, found.n) == (None, None, n)
+    assert stats.words(found).endswith(f"n = {n}, no interval")
+
+
 def test_pairs_are_matched_by_seed():
     found = stats.paired({7: 0.9, 3: 0.5, 1: 0.4}, {3: 0.4, 7: 0.6, 2: 0.0})
     assert (found.mean, found.n) == (pytest.approx(0.2), 2)
@@ -48,6 +72,11 @@ def test_equal_differences_give_no_false_certainty():
             stats.Difference(0.01, None, None, 2),
             None,
             "+1.00 points against random, n = 2, no interval",
+        ),
+        (
+            stats.Difference(0.01, None, None, 4),
+            None,
+            "+1.00 points against random, the same in all 4 seeds, no interval",
         ),
         (
             stats.Difference(0.01, -0.002, 0.022, 3),

@@ -82,8 +82,9 @@ def test_every_key_is_there(story: Story) -> None:
     for row in summary["trials"]:
         assert keys(row) == {
             "id", "seed", "method", "score", "policy", "rate", "n_kept", "subset_share",
-            "kept_path", "status", "metrics", "seconds", "sample_passes", "steps",
+            "kept_path", "status", "metrics", "seconds", "sample_passes", "steps", "truth",
         }  # fmt: skip
+        assert row["truth"] is None  # the digits know nothing of themselves
         assert keys(row["metrics"]) == {"test_accuracy"}
     for row in summary["tradeoff"]:
         assert keys(row) == {"method", "policy", "rate", "metric", "mean", "std", "n", "vs_random"}
@@ -98,7 +99,7 @@ def test_every_key_is_there(story: Story) -> None:
         }  # fmt: skip
     for row in cost["by_rate"]:
         assert keys(row) == {
-            "method", "policy", "rate", "loop_seconds", "saving", "saving_passes",
+            "method", "policy", "rate", "loop_seconds", "loop_passes", "saving", "saving_passes",
         }  # fmt: skip
     assert keys(summary["artifacts"]) == {"scores", "models", "report"}
 
@@ -399,7 +400,7 @@ def test_other_records_show_as_many_samples_as_planned(player: Player, make_spec
     )  # fmt: skip
     stages = {r["task"]: r["sample_passes"] for r in story.summary["cost"]["stages"]}
     assert stages == {t.id: t.passes for t in story.graph.tasks}
-    assert stages["score-s3"] == 3 * 252 + 100 + 3 * 252
+    assert stages["score-s3"] == 3 * 252 + 100 + 2 * 252  # el2n reads two epochs
     (row,) = story.summary["extrapolation"]
     assert row["reference"] is None and "el2n_full" not in story.table(3)
     assert story.summary["artifacts"]["models"] == []

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cifar_files import publish, write_cifar
+from cifar_files import publish, write_cifar, write_cifar100
 
 from core import registry
 from core.data import arrays
@@ -35,12 +35,17 @@ class TestBuiltIn(DatasetConformance):
         if self.name == "cifar10":
             publish(self.monkeypatch, write_cifar(folder))
             return {"root": folder}
+        if self.name == "cifar100":
+            publish(self.monkeypatch, write_cifar100(folder))
+            return {"root": folder}
+        if self.name == "procedural":
+            return {"n": 120, "size": 8, "params": {"n_test": 30}}
         return {}
 
 
-def test_the_three_of_them_are_found() -> None:
-    assert {"arrays", "cifar10", "digits"} <= set(registry.names("dataset"))
-    helpers = {"assemble", "bank", "base", "checks", "locations", "prepare"}
+def test_they_are_found() -> None:
+    assert {"arrays", "cifar10", "digits", "procedural"} <= set(registry.names("dataset"))
+    helpers = {"assemble", "bank", "base", "checks", "locations", "prepare", "truth"}
     assert not helpers & set(registry.names("dataset"))
 
 

@@ -214,6 +214,7 @@ def test_pictures_are_small_pngs(channels: int) -> None:
     from PIL import Image
 
     pixels = np.full((200, 100, channels), 7, dtype=np.uint8)
+    pixels[..., 3:] = 255
     with Image.open(BytesIO(png(pixels))) as image:
         assert image.size == (48, 96) and image.format == "PNG"
         assert np.asarray(image).ravel()[0] == 7

@@ -10,6 +10,8 @@ import pytest
 from rich.console import Console, RenderableType
 from run_samples import summary
 
+from core.predicted import Predicted, write_predicted
+from core.runs import Run
 from prunectl.cli import output, results
 
 
@@ -49,6 +51,20 @@ def test_below_three_seeds_it_says_why_there_is_no_interval() -> None:
     shown = text(results.accuracy(few))
     assert "+1.00 (no interval)" in shown
     assert "n = 2: no interval below 3 seeds" in shown
+
+
+def test_what_was_predicted_stands_beside_what_it_cost(tmp_path: Path) -> None:
+    whole = summary()
+    rows = whole["cost"]["stages"]
+    assert "predicted" not in text(results.stages(whole))
+    tasks = {row["task"]: 2.0 for row in rows if row["stage"] == "retrain"}
+    write_predicted(Run(tmp_path), Predicted("seals", "cpu", tasks))
+    shown = text(*results.everything(whole, tmp_path))
+    assert f"{2.0 * len(tasks):.2f}" in _line(shown, "retrain", str(len(tasks)))
+    row = next(line for line in shown.splitlines() if line.startswith("score "))
+    assert row.split()[4] == "-"  # nothing was predicted of it
+    assert f"of {len(tasks)}" in _line(shown, "all ", f"{2.0 * len(tasks):.2f}")
+    assert "from earlier runs on this device" in shown
 
 
 def test_heldout_is_called_optimistic_and_the_truth_stands_beside_it() -> None:
@@ -155,3 +171,38 @@ def test_showing_changes_nothing() -> None:
     after = copy.deepcopy(before)
     results.everything(after, Path("/runs/x"))
     assert after == before
+
+
+def _truth(wrong: float, group: float) -> dict[str, Any]:
+    return {
+        "mislabelled": {"n": 50, "kept": wrong},
+        "ambiguous": {"n": 120, "kept": 0.8},
+        "rare": {"n": 0, "kept": None},
+        "duplicates": {"groups": 20, "members": 5.0, "kept": group},
+        "difficulty": {"all": 0.3, "kept": 0.4},
+    }
+
+
+def test_kinds_of_kept_samples_are_told_in_numbers_and_words() -> None:
+    known = summary()
+    known["data"]["n_train"] = 1250
+    known["trials"] = [
+        {"method": "knn", "rate": 0.5, "truth": _truth(0.6, 2.0)},
+        {"method": "knn", "rate": 0.5, "truth": _truth(0.7, 3.0)},
+        {"method": "random", "rate": 0.5, "truth": _truth(0.5, 2.6)},
+        {"method": "full", "rate": 0.0, "truth": None},
+    ]
+    shown = text(results.truth(known))
+    assert _line(shown, "knn", "0.50").split() == ["knn", "0.50", "65.0", "80.0", "-", "2.5"]
+    assert _line(shown, "random").split() == ["random", "0.50", "50.0", "80.0", "-", "2.6"]
+    assert "knn at rate 0.50: of the 4.0% mislabelled samples, 65.0% were kept;" in shown
+    assert "of the 20 groups of near-duplicates, 2.5 of 5.0 members on average" in shown
+    assert "full" not in shown
+    assert max(len(line.rstrip()) for line in shown.splitlines()) <= 80
+
+
+def test_data_without_a_known_truth_have_no_such_table() -> None:
+    assert results.truth(summary()) is None
+    old = summary()
+    old["trials"] = [{"method": "knn", "rate": 0.5}]
+    assert results.truth(old) is None
