@@ -30,13 +30,12 @@ _ROWS = 8192
 def entries(task: Task, ctx: Context) -> list[Entry]:
     """One entry: the predictions of all recorded scores."""
     spec, scoring = ctx.spec(task), ctx.need(task, "score")
-    names = [s["name"] for s in ctx.graph[scoring].scores if s["name"] in _wanted(task, ctx)]
     parts: dict[str, Any] = {
         "extrapolator": registry.describe("extrapolator", spec.extrapolate.name).version,
         "params": spec.extrapolate.params,
         "subset": ctx.seal(ctx.need(task, "subset")).key,
         "embeddings": ctx.seal(ctx.need(task, "embed")).key,
-        "scores": {name: score_seal(ctx, scoring, name).key for name in names},
+        "scores": {n: score_seal(ctx, scoring, spec, n).key for n in _wanted(task, ctx)},
         "seed": task.seed,
     }
     if "labels" in _extrapolator(task, ctx).needs:
@@ -124,8 +123,7 @@ def announce(task: Task, ctx: Context) -> None:
 
 def _wanted(task: Task, ctx: Context) -> list[str]:
     """Names of the scores this spec extrapolates, the one that is pruned by first."""
-    spec = ctx.spec(task)
-    return [spec.score.name, *spec.score.also]
+    return list(ctx.spec(task).score.names)
 
 
 def _extrapolator(task: Task, ctx: Context) -> Any:
