@@ -7,7 +7,9 @@ and device, else from a probe of a few seconds; both are said.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from heapq import nlargest
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -21,6 +23,7 @@ from core.files import read_json
 from core.models.build import build_net, construct
 from core.pipeline import STAGES
 from core.plan import subset_size
+from core.predicted import Predicted
 from core.spec import TrainSpec
 from core.stages.base import Context
 from core.stages.train_task import rate_key
@@ -30,6 +33,9 @@ from core.training.loop import train
 from core.units import sample_passes
 
 PROBE_SECONDS = 3.0
+_SEALED_KINDS = {"train": "retrain", "forward": "embed"}
+"""The stages that show what a pass with and without its backward half takes."""
+_LATEST_SEALS = 200
 _KERNEL_SAMPLES = 2048
 
 
@@ -58,6 +64,24 @@ def estimate(ctx: Context) -> dict[str, Any]:
         "device": str(ctx.compute.device),
         "cannot_pay": _cannot_pay(ctx, by_rate, ledger.break_even(full)),
     }
+
+
+def forecast(ctx: Context, begun: Collection[str]) -> Predicted | None:
+    """The prediction for all tasks but those ``begun``, None while no pass has been measured.
+
+    Reads at most some hundred small files and probes nothing: a worker can ask on its way.
+    """
+    rates = _from_seals(ctx)
+    if rates is None:
+        return None
+    rows = predicted_rows(ctx.graph, rates)
+    ledger = Ledger(ctx.graph, rows)
+    full, _ = ledger.full_seconds()
+    return Predicted(
+        "own" if begun else "seals", str(ctx.compute.device),
+        {task: row["seconds"] for task, row in rows.items() if task not in begun},
+        full, ledger.break_even(full),
+    )  # fmt: skip
 
 
 def _cannot_pay(ctx: Context, by_rate: list[dict[str, Any]], break_even: float | None) -> list[str]:
@@ -94,7 +118,7 @@ def disk_bytes(ctx: Context) -> int:
     with torch.device("meta"):
         net = construct(spec.model, ctx.dataset.train)
     weights = 4 * int(sum(p.numel() for p in net.state_dict().values()))
-    scores = 1 + len(spec.score.also)
+    scores = len(spec.score.names)
     per_seed = 4 * facts.n_train * net.embedding_dim + facts.n_train * scores * 40
     per_seed += weights * (2 if spec.reference == "full" else 1)
     retrainings = [t for t in ctx.graph.tasks if t.stage == "retrain"]
@@ -114,22 +138,29 @@ def _seconds_per_pass(ctx: Context) -> tuple[Mapping[str, float], str]:
 
 
 def _from_seals(ctx: Context) -> dict[str, float] | None:
-    """Medians over earlier seals with the same rate key, None unless both kinds are there."""
-    wanted = rate_key(ctx.graph.tasks[0], ctx)
-    found: dict[str, list[float]] = {"train": [], "forward": []}
-    for file in ctx.store.root.glob("*-*/sealed.json"):
+    """Medians over the latest seals with the same rate key, None unless both kinds are there."""
+    found = {kind: _rates(ctx, stage) for kind, stage in _SEALED_KINDS.items()}
+    return {kind: median(values) for kind, values in found.items()} if all(found.values()) else None
+
+
+def _rates(ctx: Context, stage: str) -> list[float]:
+    """Seconds per sample pass of the latest seals of a stage with the graph's rate key."""
+    wanted, found = rate_key(ctx.graph.tasks[0], ctx), []
+    files = ctx.store.root.glob(f"{stage}-*/sealed.json")
+    latest = nlargest(_LATEST_SEALS, ((_changed(file), file) for file in files))
+    for _, file in latest:
         sealed = read_json(file) or {}
         meta, cost = sealed.get("meta", {}), sealed.get("cost", {})
-        if meta.get("rate") != wanted or not cost.get("sample_passes"):
-            continue
-        seconds = cost["seconds"] / cost["sample_passes"]
-        if file.parent.name.startswith("retrain-"):
-            found["train"].append(seconds)
-        elif file.parent.name.startswith("embed-"):
-            found["forward"].append(seconds)
-    if not all(found.values()):
-        return None
-    return {kind: median(values) for kind, values in found.items()}
+        if meta.get("rate") == wanted and cost.get("sample_passes"):
+            found.append(cost["seconds"] / cost["sample_passes"])
+    return found
+
+
+def _changed(file: Path) -> float:
+    try:
+        return file.stat().st_mtime
+    except OSError:  # thrown away meanwhile
+        return 0.0
 
 
 class _Until(Control):

@@ -26,6 +26,7 @@ from core.spec import Spec
 
 ALIVE = ("queued", "running")
 TRASH = ".trash"
+REPORT = "report.html"
 _STARTUP_SECONDS = 60.0
 
 
@@ -83,6 +84,11 @@ class Run:
     def summary_file(self) -> Path:
         """Results; there once the run has any."""
         return self.path / "summary.json"
+
+    @property
+    def predicted_file(self) -> Path:
+        """What it was predicted to cost; there once seconds per pass were known."""
+        return self.path / "predicted.json"
 
     @property
     def log(self) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import torch
@@ -14,11 +14,13 @@ from core.data.bank import Dataset
 from core.data.locations import default_cache_root
 from core.data.prepare import prepare_dataset
 from core.errors import PrunectlError, Stopped
+from core.estimate import forecast
 from core.leases import lease
 from core.locks import hostname
 from core.pipeline import run_graph
 from core.plan import DataFacts, Task, build_graph
-from core.runs import store_folder
+from core.predicted import write_predicted
+from core.runs import Run, store_folder
 from core.session import Session, versions
 from core.spec import Spec
 from core.stages.base import Context
@@ -70,12 +72,18 @@ def facts_of(dataset: Dataset) -> DataFacts:
 def _run(ctx: Context, summary: Summary, fresh: bool) -> None:
     last_of_seed = {task.seed: task.id for task in ctx.graph.tasks}
 
+    begun = set(ctx.started_before)
+
     def finished(task: Task, reused: bool) -> None:
         summary.task_done(task, reused)
+        begun.add(task.id)
+        if task.stage == "retrain":
+            _predict(ctx, summary.run, begun)
         if last_of_seed[task.seed] == task.id and task.id != ctx.graph.tasks[-1].id:
             summary.write("running", None)
 
     try:
+        _predict(ctx, summary.run, begun)
         run_graph(ctx, finished, fresh=fresh)
     except Stopped:
         summary.write("stopped", "stopped")
@@ -87,6 +95,24 @@ def _run(ctx: Context, summary: Summary, fresh: bool) -> None:
             ctx.emit(ev.Message("warning", f"no summary was written: {second}"))
         raise
     summary.write("finished", None)
+    _report(ctx, summary.run)
+
+
+def _report(ctx: Context, run: Run) -> None:
+    """The page to send on. It never fails a run: whatever goes wrong with it is a warning."""
+    try:
+        from core.report.run import write_report
+
+        write_report(run)
+    except Exception as error:
+        text = f"no report was written: {type(error).__name__}: {error}"
+        ctx.emit(ev.Message("warning", text))
+
+
+def _predict(ctx: Context, run: Run, begun: Collection[str]) -> None:
+    """Keep what the rest should cost, once, as soon as earlier work says how long a pass takes."""
+    if not run.predicted_file.exists() and (predicted := forecast(ctx, begun)) is not None:
+        write_predicted(run, predicted)
 
 
 def _compute(session: Session, spec: Spec) -> devices.Compute:

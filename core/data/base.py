@@ -1,10 +1,12 @@
 """What a dataset plug-in is given, and what it has to define.
 
 A plug-in is one module with ``files`` and ``prepare`` (see :class:`Source`), and optionally
-``disk_bytes`` and ``class Params``. It reads its source into :class:`core.data.bank.Samples` and
-ends with ``return assemble(...)`` (:mod:`core.data.assemble`), which checks, splits and writes.
-Heavy packages are imported inside its functions: ``files`` and ``disk_bytes`` also run in front
-ends, which must not load torch, torchvision or scikit-learn.
+``disk_bytes``, ``class Params`` and ``fetch(root, data, check)``, which gets missing files from
+elsewhere before ``files`` is asked for them, and calls ``check`` often. Options that say nothing of
+the data itself are named in a literal ``WITHOUT_EFFECT``. It reads its source into
+:class:`core.data.bank.Samples` and ends with ``return assemble(...)`` (:mod:`core.data.assemble`),
+which checks, splits and writes. Heavy packages are imported inside its functions: ``files`` and
+``disk_bytes`` also run in front ends, which must not load torch, torchvision or scikit-learn.
 """
 
 from __future__ import annotations

@@ -44,6 +44,7 @@ def prepare_dataset(
     UserError for missing or wrong data, DiskFull and MachineError for the machine; either way
     nothing half-written stays behind. A damaged cache entry is made again.
     """
+    _fetch(data, cache_root, check)
     folder = prepared_folder(data, cache_root)
     if found := _opened(folder):
         return found
@@ -83,13 +84,17 @@ def prepared_folder(data: DataSpec, cache_root: Path) -> Path:
     with _machine_errors(cache_root):
         files = [file.absolute() for file in _source(data).files(_root(data), data)]
         identity = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+    about = registry.describe("dataset", data.name)
+    # Filled in: a default written out is no other dataset.
+    params = registry.validate_params("dataset", data.name, data.params)
+    for option in about.constants.get("WITHOUT_EFFECT", ()):
+        params.pop(option)
     key = digest(
         {
             "format": FORMAT,
-            "plugin": registry.describe("dataset", data.name).version,
+            "plugin": about.version,
             "options": [data.size, data.n, data.seed, data.test_fraction, data.validation],
-            # Filled in: a default written out is no other dataset.
-            "params": registry.validate_params("dataset", data.name, data.params),
+            "params": params,
             "files": identity,
         }
     )
@@ -114,6 +119,14 @@ def _source(data: DataSpec) -> Source:
 
 def _root(data: DataSpec) -> Path | None:
     return None if data.root is None else data.root.expanduser().absolute()
+
+
+def _fetch(data: DataSpec, cache_root: Path, check: Callable[[], None]) -> None:
+    """Let a source that can get its files from elsewhere do so."""
+    fetch = getattr(_source(data), "fetch", None)
+    if fetch is not None:
+        with _machine_errors(cache_root):
+            fetch(_root(data), data, check)
 
 
 def _opened(folder: Path) -> Dataset | None:

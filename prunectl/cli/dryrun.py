@@ -8,15 +8,11 @@ from typing import Any
 
 from rich.text import Text
 
+from core.predicted import SOURCES
 from core.spec import Spec
 from prunectl import words
 from prunectl.cli import output, results
 from prunectl.jobs import ask
-
-_SOURCES = {
-    "seals": "seconds: from earlier runs on this device",
-    "probe": "seconds: from a short probe on this device",
-}
 
 
 def dry_run(spec: Spec, runs: Path, *, as_json: bool) -> int:
@@ -36,7 +32,7 @@ def dry_run(spec: Spec, runs: Path, *, as_json: bool) -> int:
 
 
 def _sentences(found: Mapping[str, Any]) -> list[str]:
-    seconds = _SOURCES.get(str(found.get("source")), "seconds: predicted")
+    seconds = f"seconds: {SOURCES.get(str(found.get('source')), 'predicted')}"
     full = found.get("full_seconds")
     lines = [
         f"sample passes are exact; {seconds}; nothing was run",

@@ -17,6 +17,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from core.predicted import Predicted, read_predicted
+from core.runs import REPORT, Run
 from prunectl import words
 
 Row = Mapping[str, Any]
@@ -38,9 +40,10 @@ class Unwrapped(str):
 
 def everything(summary: Row, folder: Path) -> list[RenderableType]:
     """All tables of a run, in reading order."""
+    predicted = read_predicted(Run(folder))
     blocks = [
         accuracy(summary), correlation(summary), kept_recall(summary), truth(summary),
-        stages(summary), saving(summary), verdict(summary), artifacts(summary, folder),
+        stages(summary, predicted), saving(summary), verdict(summary), artifacts(summary, folder),
     ]  # fmt: skip
     shown: list[RenderableType] = []
     for block in blocks:
@@ -138,22 +141,28 @@ def truth(summary: Row) -> RenderableType | None:
     return _titled(title, table, "\n".join(said))
 
 
-def stages(summary: Row) -> RenderableType | None:
-    """The ledger by kind of stage."""
+def stages(summary: Row, predicted: Predicted | None = None) -> RenderableType | None:
+    """The ledger by kind of stage, beside what was predicted where something was."""
     rows = (summary.get("cost") or {}).get("stages") or ()
     if not rows:
         return None
-    return stage_table("What it cost, all seeds together", rows)
+    return stage_table("What it cost, all seeds together", rows, predicted)
 
 
-def stage_table(title: str, rows: Iterable[Row]) -> RenderableType:
-    """Tasks, seconds and sample passes per kind of stage, of measured or predicted rows."""
-    table = _table("stage", "tasks>", "reused>", "seconds>", "sample passes>")
+def stage_table(
+    title: str, rows: Iterable[Row], predicted: Predicted | None = None
+) -> RenderableType:
+    """Tasks, seconds and sample passes per kind of stage, of measured or predicted rows; with a
+    prediction a column of its seconds, for the tasks it was made for."""
+    before = ["predicted>"] if predicted else []
+    table = _table("stage", "tasks>", "reused>", "seconds>", *before, "sample passes>")
     grouped = _by(rows, "stage")
     for stage, group in grouped.items():
-        table.add_row(stage, *_costs(group), end_section=stage == list(grouped)[-1])
-    table.add_row("all", *_costs([r for group in grouped.values() for r in group]))
-    return _titled(title, table)
+        costs = _costs(group, predicted)
+        table.add_row(stage, *costs, end_section=stage == list(grouped)[-1])
+    table.add_row("all", *_costs([r for group in grouped.values() for r in group], predicted))
+    note = f"predicted {predicted.about}; of 2: for two of these tasks" if predicted else ""
+    return _titled(title, table, note)
 
 
 def saving(summary: Row) -> RenderableType | None:
@@ -195,9 +204,26 @@ def artifacts(summary: Row, folder: Path) -> Unwrapped:
     if (summary.get("artifacts") or {}).get("scores"):
         lines.append(("scores", folder / "scores"))
     lines += [(n, folder / n) for n in ("kept", "predictions", "models") if _filled(folder / n)]
+    if (folder / REPORT).is_file():
+        lines.append(("report", folder / REPORT))
     width = max(len(name) for name, _ in lines)
     # One line a path however long it is: it is there to be copied.
     return Unwrapped("\n".join(f"{name:<{width}}  {path}" for name, path in lines))
+
+
+def next_steps(summary: Row) -> str:
+    """What one may do with a finished run, as commands to copy; empty when nothing was kept."""
+    own = main_method(summary)
+    rates = [
+        r["rate"] for r in summary.get("trials") or () if r["method"] == own and r["kept_path"]
+    ]
+    if not rates:
+        return ""
+    code = str(summary["run"]).split("-")[0]
+    return (
+        f"the samples to keep:  prunectl export {code} --rate {sorted(rates)[0]:g} --out kept.npy\n"
+        f"a page to send on:    prunectl report {code} --open"
+    )
 
 
 def main_method(summary: Row) -> str | None:
@@ -254,11 +280,23 @@ def _heldout(heldout: Row) -> str:
     return f"{spearman:.3f} {span} n={n}"
 
 
-def _costs(rows: Sequence[Row]) -> tuple[str, ...]:
+def _costs(rows: Sequence[Row], predicted: Predicted | None) -> tuple[str, ...]:
     reused = sum(bool(r.get("reused")) for r in rows)
     seconds = sum(r.get("seconds") or 0.0 for r in rows)
     passes = sum(r.get("sample_passes") or 0 for r in rows)
-    return str(len(rows)), str(reused), f"{seconds:,.2f}", words.count(passes)
+    return (
+        str(len(rows)), str(reused), f"{seconds:,.2f}", *_foreseen(rows, predicted),
+        words.count(passes),
+    )  # fmt: skip
+
+
+def _foreseen(rows: Sequence[Row], predicted: Predicted | None) -> list[str]:
+    if predicted is None:
+        return []
+    found = [predicted.tasks[r["task"]] for r in rows if r["task"] in predicted.tasks]
+    missing = len(rows) - len(found)
+    said = f"{sum(found):,.2f}" if sum(found) else words.DASH
+    return [f"{said} of {len(found)}" if found and missing else said]
 
 
 def _savings(rows: Sequence[Row], rates: Sequence[float], key: str) -> list[str]:

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from core.errors import UserError
 from core.locks import hostname
+from core.predicted import of_estimate, write_predicted
 from core.runs import Run, State, create_run, remove_run, request_stop, start_worker
 from core.spec import Spec
 from prunectl.resuming import refuse_if_changed
@@ -18,9 +21,11 @@ from prunectl.resuming import refuse_if_changed
 _started: list[subprocess.Popen[bytes]] = []
 
 
-def start(folder: Path, spec: Spec) -> Run:
-    """A new run of a spec, with its worker."""
+def start(folder: Path, spec: Spec, estimate: Mapping[str, Any] | None = None) -> Run:
+    """A new run of a spec, with its worker; the estimate that was looked at stays with it."""
     run = create_run(folder, spec)
+    if estimate is not None:
+        write_predicted(run, of_estimate(estimate))
     _work(run)
     return run
 

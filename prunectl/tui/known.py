@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.predicted import Predicted
 from core.replay import CompactSeries, Series
 from core.runs import Run, State
 from prunectl.view import View
@@ -41,6 +42,7 @@ class Known:
     view: View = field(default_factory=lambda: View(series=CompactSeries))
     state: State = field(default_factory=State)
     summary: dict[str, Any] | None = None
+    predicted: Predicted | None = None
     scores: dict[int, dict[str, NDArray[Any]]] = field(default_factory=dict)
     trouble: str = ""
     """Why something could not be read."""

@@ -9,16 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import PrunectlError
+from core.predicted import SOURCES
 from core.spec import Spec
 from core.units import digest
 from prunectl import words
 from prunectl.jobs import ask
 from prunectl.tui.drawing import Line, clean, columns, wrap
 
-_SOURCES = {
-    "seals": "from earlier runs on this device",
-    "probe": "from a short probe on this device",
-}
 _FLAT = 60
 """Cells from which on the numbers stand side by side."""
 
@@ -145,7 +142,7 @@ def _answered(value: Mapping[str, Any], spec: Spec, width: int, short: bool) -> 
         lines += columns(rows + [_saving_row(row) for row in own], right=(0, 1, 2)) if own else []
     for text in value.get("cannot_pay") or ():
         lines += _said(clean(text), width, "warn")
-    source = _SOURCES.get(str(value.get("source")), "predicted")
+    source = SOURCES.get(str(value.get("source")), "predicted")
     return lines + _said(f"sample passes are exact, seconds {source}", width, "dim")
 
 

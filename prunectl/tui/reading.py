@@ -18,6 +18,7 @@ from textual.message import Message
 from core.artifacts import read_scores
 from core.errors import PrunectlError
 from core.journal import Record, Tail
+from core.predicted import Predicted, read_predicted
 from core.runs import Run, State, list_runs
 from prunectl.view import View, apply
 
@@ -69,12 +70,13 @@ class Pace:
 
 @dataclass(eq=False)
 class RunNews(Message):
-    """What is new of the run: records, state, summary, tables of scores by seed."""
+    """What is new of the run: records, state, summary, prediction, tables of scores by seed."""
 
     run: str
     records: list[Record] = field(default_factory=list)
     state: State | None = None
     summary: dict[str, Any] | None = None
+    predicted: Predicted | None = None
     scores: dict[int, dict[str, Any]] = field(default_factory=dict)
     trouble: str = ""
     read_all: bool = False
@@ -83,8 +85,8 @@ class RunNews(Message):
     def empty(self) -> bool:
         """Whether there is nothing to redraw for."""
         return not (
-            self.records or self.state or self.summary or self.scores or self.trouble
-            or self.read_all
+            self.records or self.state or self.summary or self.predicted or self.scores
+            or self.trouble or self.read_all
         )  # fmt: skip
 
 
@@ -130,6 +132,8 @@ class RunReader:
             self._caught_up = news.read_all = True
         if self._changed(self.run.summary_file):
             news.summary = self.run.summary()
+        if self._changed(self.run.predicted_file):
+            news.predicted = read_predicted(self.run)
         if self._caught_up:
             for file in sorted((self.run.path / "scores").glob("seed-*.parquet")):
                 seed = file.stem.removeprefix("seed-")

@@ -60,6 +60,11 @@ def _show(
         folder, run, read_only=read_only, plain=plain or encoding != "utf8",
         low_bandwidth=low_bandwidth, theme=theme,
     )  # fmt: skip
-    hangup.watch((sys.stdin.fileno(), sys.stderr.fileno()), console.leave_from_thread)
+    hangup.watch(_descriptors(), console.leave_from_thread)
     code = console.run(mouse=mouse)
     return console.return_code or code or 0
+
+
+def _descriptors() -> tuple[int, int]:
+    """What Textual reads from and draws on."""
+    return sys.stdin.fileno(), sys.stderr.fileno()

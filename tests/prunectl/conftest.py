@@ -70,7 +70,12 @@ def fake(
             extras.append(extra)
             return start_fake(run, scenario)  # type: ignore[no-any-return]
 
-        for module in ("prunectl.cli.run", "prunectl.cli.control", "prunectl.api"):
+        for module in (
+            "prunectl.cli.run",
+            "prunectl.cli.control",
+            "prunectl.api",
+            "prunectl.tui.doing",
+        ):
             monkeypatch.setattr(f"{module}.start_worker", start)
         return extras
 

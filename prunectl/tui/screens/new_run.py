@@ -328,7 +328,8 @@ class NewRunScreen(ConsoleScreen):
 
     def _launch(self, spec: Spec) -> None:
         try:
-            run = doing.start(self.runs_dir, spec)
+            found = self.predictor.of(spec)
+            run = doing.start(self.runs_dir, spec, found.value if found else None)
         except (PrunectlError, OSError) as error:
             self.app.call_from_thread(self._say, str(error), wrong=True)
         else:

@@ -121,10 +121,14 @@ class RunScreen(ConsoleScreen):
             self.journal.add(record)
         known.state = news.state or known.state
         known.summary = news.summary or known.summary
+        known.predicted = news.predicted or known.predicted
         known.scores.update(news.scores)
         known.trouble = news.trouble or ("" if news.records else known.trouble)
         known.read_all = known.read_all or news.read_all
-        quiet = not (news.state or news.summary or news.scores or news.trouble or news.read_all)
+        quiet = not (
+            news.state or news.summary or news.predicted or news.scores or news.trouble
+            or news.read_all
+        )  # fmt: skip
         if quiet and all(isinstance(record.event, _MOVING) for record in news.records):
             self._redraw(_MOVED)
         else:

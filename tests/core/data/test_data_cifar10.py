@@ -75,13 +75,6 @@ def test_missing_files_are_named(source: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "cache").exists()
 
 
-def test_packed_archive_is_seen(tmp_path: Path) -> None:
-    archive = tmp_path / "cifar-10-python.tar.gz"
-    archive.write_bytes(b"")
-    with pytest.raises(UserError, match=f"tar -xzf {archive}"):
-        prepared_info(_spec(tmp_path), tmp_path / "cache")
-
-
 class _Trap:
     """Unpickling this makes a file."""
 
@@ -114,10 +107,11 @@ def test_one_flipped_bit_is_found(source: Path, tmp_path: Path) -> None:
 def test_real_checksums_are_torchvisions() -> None:
     from torchvision.datasets import CIFAR10
 
-    from core.data.cifar10 import FILES
+    from core.data.cifar10 import SET
 
     known = [name for name, _ in [*CIFAR10.train_list, *CIFAR10.test_list]]
-    assert sorted(FILES) == sorted([*known, CIFAR10.meta["filename"]])
+    assert (SET.folder, SET.archive) == (CIFAR10.base_folder, CIFAR10.filename)
+    assert sorted(SET.files) == sorted([*known, CIFAR10.meta["filename"]])
 
 
 @pytest.mark.parametrize("option", [{"size": 16}, {"n": 5}, {"test_fraction": 0.2}])

@@ -10,6 +10,8 @@ import pytest
 from rich.console import Console, RenderableType
 from run_samples import summary
 
+from core.predicted import Predicted, write_predicted
+from core.runs import Run
 from prunectl.cli import output, results
 
 
@@ -49,6 +51,20 @@ def test_below_three_seeds_it_says_why_there_is_no_interval() -> None:
     shown = text(results.accuracy(few))
     assert "+1.00 (no interval)" in shown
     assert "n = 2: no interval below 3 seeds" in shown
+
+
+def test_what_was_predicted_stands_beside_what_it_cost(tmp_path: Path) -> None:
+    whole = summary()
+    rows = whole["cost"]["stages"]
+    assert "predicted" not in text(results.stages(whole))
+    tasks = {row["task"]: 2.0 for row in rows if row["stage"] == "retrain"}
+    write_predicted(Run(tmp_path), Predicted("seals", "cpu", tasks))
+    shown = text(*results.everything(whole, tmp_path))
+    assert f"{2.0 * len(tasks):.2f}" in _line(shown, "retrain", str(len(tasks)))
+    row = next(line for line in shown.splitlines() if line.startswith("score "))
+    assert row.split()[4] == "-"  # nothing was predicted of it
+    assert f"of {len(tasks)}" in _line(shown, "all ", f"{2.0 * len(tasks):.2f}")
+    assert "from earlier runs on this device" in shown
 
 
 def test_heldout_is_called_optimistic_and_the_truth_stands_beside_it() -> None:

@@ -36,6 +36,7 @@ def read(run: Run) -> tuple[Known, Log]:
             log.add(record)
         known.state = news.state or known.state
         known.summary = news.summary or known.summary
+        known.predicted = news.predicted or known.predicted
         known.scores.update(news.scores)
         known.trouble = news.trouble or known.trouble
         known.read_all = known.read_all or news.read_all

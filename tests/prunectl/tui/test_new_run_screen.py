@@ -15,6 +15,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Select, Static, Switch
 
 from core.errors import MachineError
+from core.predicted import read_predicted
 from core.runs import list_runs
 from core.spec_load import parse_spec, read_yaml
 from prunectl.presets import load_spec
@@ -212,6 +213,24 @@ def test_predictions_are_asked_once_and_belong_to_their_spec(
 
     _drive(runs, drive)
     assert len(jobs) == 1 and jobs[0]["runs_dir"] == str(runs)
+
+
+def test_what_was_predicted_stays_with_the_run(
+    runs: Path, started: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = {**ANSWER, "tasks": [{"task": "score-s0", "seconds": 4.0}]}
+    monkeypatch.setattr(predicting, "ask", lambda job, narrate: answer)
+
+    async def drive(pilot: Pilot[None], screen: NewRunScreen) -> None:
+        await pilot.press("f5")
+        await until(pilot, lambda: "pays above rate 0.42" in _panel(screen, "side"))
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: bool(app_of(screen).launched))
+
+    app = _drive(runs, drive)
+    found = read_predicted(app.launched[0].run)
+    assert found is not None
+    assert (found.tasks, found.break_even_rate) == ({"score-s0": 4.0}, 0.42)
 
 
 def test_saving_a_preset_goes_on_with_it(runs: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from recorded import DIVERGED, FINISHED, RESUMED, copy_runs, read
 
+from core.predicted import Predicted
 from core.runs import Run
+from prunectl import words
 from prunectl.tui.drawing import Look, plain, width_of
 from prunectl.tui.known import Choice, Known
 from prunectl.tui.panels import cost, curves, device, extrapolation, scores, stages, tradeoff
@@ -133,3 +136,26 @@ def test_a_damaged_artifact_is_a_sentence(folder: Path, tmp_path: Path) -> None:
     known, _ = read(Run(folder / FINISHED))
     assert known.trouble
     assert known.view.status == "finished"
+
+
+def test_predicted_seconds_stand_beside_the_measured_ones(finished: Known) -> None:
+    stages = {s.stage: s for s in finished.view.stages()}
+    assert "predicted" not in shown("cost", finished).splitlines()[0]
+    tasks = {t.id: 0.5 for s in ("score", "retrain") for t in stages[s].tasks}
+    known = replace(finished, predicted=Predicted("seals", "cpu", tasks, 1.5, 0.25))
+    lines = shown("cost", known, 110).splitlines()
+    assert "predicted" in lines[0]
+    row = {line.split()[0]: line for line in lines if line}
+    n = len(stages["retrain"].tasks)
+    assert f"{0.5 * n:.2f} s" in row["retrain"] and "┃" in row["retrain"]
+    assert words.DASH in row["embed"].split() and "┃" not in row["embed"]  # nothing was predicted
+    measured = sum(t.cost["seconds"] for s in ("score", "retrain") for t in stages[s].tasks)
+    before = 0.5 * len(tasks)
+    text = "\n".join(lines)
+    assert f"({measured / before - 1:+.0%})" in text
+    assert "predicted from earlier runs on this device" in text
+    assert "predicted: 1.50 s, 0.25" in text
+    for width in (20, 38, 44, 66, 118):
+        drawn = cost.draw(known, Choice(), width, 20, Look(ascii=True))
+        assert plain(drawn).isascii()
+        assert all(width_of(line) <= width for line in drawn) or width < 38
