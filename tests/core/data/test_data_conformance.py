@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cifar_files import publish, write_cifar, write_cifar100, write_edm
+from picture_files import pixels, write_folder
 
 from core import registry
 from core.data import arrays
@@ -35,6 +36,9 @@ class TestBuiltIn(DatasetConformance):
         if self.name == "cifar10":
             publish(self.monkeypatch, write_cifar(folder))
             return {"root": folder}
+        if self.name == "folder":
+            write_folder(folder, {"train": pixels(20), "test": pixels(6, seed=1)})
+            return {"root": folder}
         if self.name == "cifar100":
             publish(self.monkeypatch, write_cifar100(folder))
             return {"root": folder}
@@ -47,7 +51,8 @@ class TestBuiltIn(DatasetConformance):
 
 
 def test_they_are_found() -> None:
-    assert {"arrays", "cifar10", "digits", "procedural"} <= set(registry.names("dataset"))
+    expected = {"arrays", "cifar10", "digits", "folder", "procedural"}
+    assert expected <= set(registry.names("dataset"))
     helpers = {"assemble", "bank", "base", "checks", "locations", "prepare", "truth"}
     assert not helpers & set(registry.names("dataset"))
 
