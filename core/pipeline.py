@@ -8,7 +8,17 @@ from typing import Any
 from core import events as ev
 from core.errors import PrunectlError, RunFailure, Stopped
 from core.plan import Task
-from core.stages import embed, extrapolate, prune, reference, retrain, score, subset, train_task
+from core.stages import (
+    embed,
+    extrapolate,
+    neighbors,
+    prune,
+    reference,
+    retrain,
+    score,
+    subset,
+    train_task,
+)
 from core.stages.base import Context, Entry
 from core.store import Seal
 
@@ -16,6 +26,7 @@ STAGES: dict[str, Any] = {
     "subset": subset,
     "score": score,
     "embed": embed,
+    "neighbors": neighbors,
     "reference": reference,
     "extrapolate": extrapolate,
     "prune": prune,

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from core import registry
 from core.errors import UserError
+from core.scores._span import epochs_read
 from core.spec import Spec
-from core.spec_load import default_score
 from core.units import digest, n_keep, round_share, sample_passes
 
 
@@ -191,8 +192,8 @@ class _Draft:
 def wanted_scores(spec: Spec) -> tuple[Mapping[str, Any], ...]:
     """Resolved sections of the scores to record, the one that is pruned by first."""
     main = {k: v for k, v in spec.score.model_dump(mode="json").items() if k != "also"}
-    others = ({**default_score(name), "nets": 1, "cross_fit": 0} for name in spec.score.also)
-    return (main, *others)
+    of_the_run = {key: main[key] for key in ("nets", "cross_fit")}
+    return (main, *({**a.model_dump(mode="json"), **of_the_run} for a in spec.score.also))
 
 
 def _cell_tasks(spec: Spec, facts: DataFacts) -> Iterable[Task]:
@@ -226,14 +227,16 @@ def _seed_tasks(
     yield task(subset, (), {"subset": plain["subset"], **base})
     yield task(score, (subset,), net, scores=scores, **_scoring_passes(spec, size, scores))
     yield task(embed, (subset, score), {}, passes=total)
-    yield task(
-        extrapolate, (subset, score, embed), {"extrapolate": plain["extrapolate"], "scores": scores}
-    )
+    reads: tuple[str, ...] = (subset, score, embed)
+    if (k := graph_neighbors(spec)) is not None:
+        yield task(f"neighbors-s{seed}", (embed,), {"k": k})
+        reads += (f"neighbors-s{seed}",)
+    yield task(extrapolate, reads, {"extrapolate": plain["extrapolate"], "scores": scores})
     if spec.reference == "full":
         yield task(reference, (), net, scores=scores, **_scoring_passes(spec, total, scores))
     everything = trials(spec, facts, seed)
     inputs = {
-        spec.extrapolate.name: (subset, score, embed, extrapolate),
+        spec.extrapolate.name: (*reads, extrapolate),
         "random": (),
         "subset_only": (subset, score),
         "true_random": (subset, score),
@@ -258,12 +261,30 @@ def _seed_tasks(
         yield task(f"retrain-{trial.id}", selection, parts, trial=trial, passes=passes)
 
 
+def graph_neighbors(spec: Spec) -> int | None:
+    """Neighbours of every sample among all samples that the extrapolator reads; None: it reads
+    none. It says so with a literal ``NEEDS = ("neighbors",)`` and, where k may be left open,
+    ``NEIGHBORS``, the most it looks at then."""
+    options = spec.extrapolate.params
+    wanted = []
+    for name in (spec.extrapolate.name, *options.get("methods", ())):  # auto combines several
+        constants = registry.describe("extrapolator", name).constants
+        if "neighbors" in constants.get("NEEDS", ()):
+            k = options.get("k", "auto")
+            wanted.append(int(constants["NEIGHBORS"] if k == "auto" else k))
+    return max(wanted, default=None)
+
+
 def _scoring_passes(spec: Spec, count: int, scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     train = sample_passes(spec.train.epochs.steps(count, spec.train.batch), count, spec.train.batch)
-    modes = {s.get("record") for s in scores}
-    extra = train if "extra_forward" in modes else 0
-    if "eval_pass" in modes:
-        extra += spec.train.epochs.epochs(count, spec.train.batch) * count
+    epochs = spec.train.epochs.epochs(count, spec.train.batch)
+    extra = 0
+    for mode, everything in (("extra_forward", train), ("eval_pass", epochs * count)):
+        sections = [s for s in scores if s.get("record") == mode]
+        if any("span" not in s for s in sections):  # an epoch that is cut short counts as well
+            extra += everything
+        else:
+            extra += count * len({e for s in sections for e in epochs_read(s, epochs)})
     return {"passes": train + extra, "extra_passes": extra}
 
 
