@@ -273,11 +273,14 @@ def graph_neighbors(spec: Spec) -> int | None:
     """Neighbours of every sample among all samples that the extrapolator reads; None: it reads
     none. It says so with a literal ``NEEDS = ("neighbors",)`` and, where k may be left open,
     ``NEIGHBORS``, the most it looks at then."""
-    about = registry.describe("extrapolator", spec.extrapolate.name)
-    if "neighbors" not in about.constants.get("NEEDS", ()):
-        return None
-    k = spec.extrapolate.params.get("k", "auto")
-    return int(about.constants["NEIGHBORS"] if k == "auto" else k)
+    options = spec.extrapolate.params
+    wanted = []
+    for name in (spec.extrapolate.name, *options.get("methods", ())):  # auto combines several
+        constants = registry.describe("extrapolator", name).constants
+        if "neighbors" in constants.get("NEEDS", ()):
+            k = options.get("k", "auto")
+            wanted.append(int(constants["NEIGHBORS"] if k == "auto" else k))
+    return max(wanted, default=None)
 
 
 def _scoring_passes(spec: Spec, count: int, scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
