@@ -37,7 +37,7 @@ def entries(task: Task, ctx: Context) -> list[Entry]:
     }
     if "labels" in policy.constants.get("NEEDS", ()):
         everyone = np.arange(len(ctx.dataset.train), dtype=np.int64)
-        parts["targets"] = targets_digest(ctx.dataset.train, everyone)
+        parts["targets"] = targets_digest(ctx.source.train, everyone)
     return [Entry("prune", parts)]
 
 
@@ -66,7 +66,7 @@ def _select(
     module: Any = registry.load("policy", trial.policy)
     own = trial.policy == ctx.spec(task).prune.policy and hasattr(module, "Params")
     params = module.Params(**ctx.spec(task).prune.params) if own else None
-    labels = np.asarray(ctx.dataset.train.targets)[among]
+    labels = np.asarray(ctx.source.train.targets)[among]
     rows = SelectionInput(score=scores, labels=labels if labels.min() >= 0 else None, params=params)
     rng = generator(task.seed, "analysis", "select")
     kept: Ids = among[keep(module, rows, trial.n_keep, 1 - trial.n_keep / len(among), rng)]

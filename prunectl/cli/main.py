@@ -187,9 +187,13 @@ def sweep(
     )  # fmt: skip
 
 
-@app.command(epilog="Example: prunectl resume k3fa")
+@app.command(epilog="Example: prunectl resume k3fa --labels labels.csv")
 def resume(
     name: RunId,
+    labels: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Labels of chosen samples; CSV: id or path, label."),
+    ] = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Of a sweep: failed cells again.")
     ] = False,
@@ -201,8 +205,9 @@ def resume(
     from prunectl.cli import control
 
     return control.resume(
-        name, retry_failed=retry_failed, detach=detach, as_json=as_json, runs_dir=runs_dir
-    )
+        name, detach=detach, as_json=as_json, runs_dir=runs_dir, labels=labels,
+        retry_failed=retry_failed,
+    )  # fmt: skip
 
 
 @app.command(epilog="Example: prunectl attach k3fa")
