@@ -14,7 +14,7 @@ from typing import Any
 
 from core import registry
 from core.errors import UserError
-from core.scores._span import epochs_read
+from core.span import epochs_read
 from core.spec import Spec
 from core.units import digest, n_keep, round_share, sample_passes
 
