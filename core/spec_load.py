@@ -53,6 +53,8 @@ def parse_spec(mapping: Mapping[str, Any], where: str = "the spec") -> Spec:
     if not isinstance(mapping, Mapping):
         raise SpecError([f"{where} is not a mapping of sections; see `prunectl presets`"], where)
     raw = {k: dict(v) if isinstance(v, Mapping) else v for k, v in mapping.items()}
+    for section in _SECTIONS:
+        _plain_name(section, raw.get(section))
     given = raw.get("retrain")
     own = frozenset(given) if isinstance(given, dict) else frozenset()
     problems = list(_unknown_keys(raw))
@@ -67,6 +69,21 @@ def parse_spec(mapping: Mapping[str, Any], where: str = "the spec") -> Spec:
     if problems:
         raise SpecError(_once(problems, own), where)
     return spec
+
+
+def _plain_name(section: str, given: Any) -> None:
+    """Let a plug-in be named with hyphens, as published names often are."""
+    kind = _SECTIONS[section]
+    if not (issubclass(kind, PluginSection) and isinstance(given, dict)):
+        return
+    if isinstance(given.get(kind.name_key), str):
+        given[kind.name_key] = _registered(kind, given[kind.name_key])
+
+
+def _registered(kind: type[PluginSection], name: str) -> str:
+    """The name as it is registered: with underscores where it was written with hyphens."""
+    known, plain = registry.names(kind.kind), name.replace("-", "_")
+    return plain if name not in known and plain in known else name
 
 
 def _once(problems: list[str], own: frozenset[Any]) -> list[str]:
@@ -131,6 +148,7 @@ def _assign(mapping: dict[str, Any], path: list[str], value: Any, text: str) -> 
 
 
 def _drop_foreign_options(section: dict[str, Any], kind: type[PluginSection], name: str) -> None:
+    name = _registered(kind, name)
     if section.get(kind.name_key) == name or name not in registry.names(kind.kind):
         return
     own = set(kind.model_fields) | registry.param_names(kind.kind, name)

@@ -95,6 +95,18 @@ def _run(ctx: Context, summary: Summary, fresh: bool) -> None:
             ctx.emit(ev.Message("warning", f"no summary was written: {second}"))
         raise
     summary.write("finished", None)
+    _report(ctx, summary.run)
+
+
+def _report(ctx: Context, run: Run) -> None:
+    """The page to send on. It never fails a run: whatever goes wrong with it is a warning."""
+    try:
+        from core.report.run import write_report
+
+        write_report(run)
+    except Exception as error:
+        text = f"no report was written: {type(error).__name__}: {error}"
+        ctx.emit(ev.Message("warning", text))
 
 
 def _predict(ctx: Context, run: Run, begun: Collection[str]) -> None:

@@ -281,6 +281,21 @@ def export(
     )
 
 
+@app.command(epilog="Example: prunectl report k3fa --open")
+def report(
+    name: OptionalRun = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Else report.html in the run folder.")
+    ] = None,
+    show_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    runs_dir: RunsDir = None,
+) -> int:
+    """Write a run's results as one HTML page to send on."""
+    from prunectl.cli import report as command
+
+    return command.report(name, out=out, show_it=show_it, runs_dir=runs_dir)
+
+
 @app.command(epilog="Example: prunectl rm k3fa")
 def rm(
     names: Annotated[
@@ -387,7 +402,7 @@ def ui(
 
 
 LATER = (
-    "sweep", "report", "gc", "data", "extrapolate", "prune", "cancel",
+    "sweep", "gc", "data", "extrapolate", "prune", "cancel",
 )  # fmt: skip
 
 

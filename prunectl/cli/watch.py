@@ -104,6 +104,7 @@ def _last_word(follower: Follower, signals: Signals, as_json: bool) -> int:
     assert ending is not None  # the caller looked
     if ending.status == "finished":
         print_results(run, as_json)
+        say_next_steps(run)
         _say_tracking(run)
         return output.OK
     if as_json and run.summary() is not None:
@@ -122,6 +123,13 @@ def _last_word(follower: Follower, signals: Signals, as_json: bool) -> int:
 def _say_tracking(run: Run) -> None:
     text = tracking.word(run)
     if text is not None:
+        output.say(text)
+
+
+def say_next_steps(run: Run) -> None:
+    """How to take the results away."""
+    text = results.next_steps(run.summary() or {})
+    if text:
         output.say(text)
 
 

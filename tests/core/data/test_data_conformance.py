@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cifar_files import publish, write_cifar, write_cifar100
+from cifar_files import publish, write_cifar, write_cifar100, write_edm
 
 from core import registry
 from core.data import arrays
@@ -38,6 +38,9 @@ class TestBuiltIn(DatasetConformance):
         if self.name == "cifar100":
             publish(self.monkeypatch, write_cifar100(folder))
             return {"root": folder}
+        if self.name == "synthetic_cifar":
+            publish(self.monkeypatch, write_cifar(folder))
+            return {"root": write_edm(folder / "edm.npz"), "params": {"real_root": str(folder)}}
         if self.name == "procedural":
             return {"n": 120, "size": 8, "params": {"n_test": 30}}
         return {}
