@@ -26,6 +26,12 @@ def score_kind(name: str) -> ScoreKind:
     return kind
 
 
+def direction(name: str) -> Literal["high", "low"]:
+    """Which end of a registered score is important, and kept."""
+    end: Literal["high", "low"] = registry.describe("score", name).constants["DIRECTION"]
+    return end
+
+
 def policy_needs(policy: str) -> tuple[str, ...]:
     """Which of labels, embeddings and neighbors a registered policy reads."""
     needs = registry.describe("policy", policy).constants.get("NEEDS", ())
