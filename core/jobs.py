@@ -58,10 +58,15 @@ def _estimate(job: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _report(job: Mapping[str, Any]) -> dict[str, Any]:
+    from core.report.many.page import write_runs
     from core.report.run import write_report
     from core.runs import Run
 
     out = Path(job["out"]) if job.get("out") else None
+    if "runs" in job:
+        return {
+            "path": str(write_runs([Run(Path(path)) for path in job["runs"]], Path(job["out"])))
+        }
     return {"path": str(write_report(Run(Path(job["run"])), out))}
 
 

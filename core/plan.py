@@ -307,11 +307,14 @@ def extrapolator_neighbors(spec: Spec) -> int | None:
     then."""
     if spec.extrapolate.name == MEASURED:
         return None
-    about = registry.describe("extrapolator", spec.extrapolate.name)
-    if "neighbors" not in about.constants.get("NEEDS", ()):
-        return None
-    k = spec.extrapolate.params.get("k", "auto")
-    return int(about.constants["NEIGHBORS"] if k == "auto" else k)
+    options = spec.extrapolate.params
+    wanted = []
+    for name in (spec.extrapolate.name, *options.get("methods", ())):  # auto combines several
+        constants = registry.describe("extrapolator", name).constants
+        if "neighbors" in constants.get("NEEDS", ()):
+            k = options.get("k", "auto")
+            wanted.append(int(constants["NEIGHBORS"] if k == "auto" else k))
+    return max(wanted, default=None)
 
 
 def _scoring_passes(spec: Spec, count: int, scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -283,17 +283,24 @@ def export(
 
 @app.command(epilog="Example: prunectl report k3fa --open")
 def report(
-    name: OptionalRun = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="RUN...",
+            help="One run, or several for a page that compares; else the newest.",
+            autocompletion=completion.run_ids,
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Else report.html in the run folder.")
     ] = None,
     show_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     runs_dir: RunsDir = None,
 ) -> int:
-    """Write a run's results as one HTML page to send on."""
+    """Write results of a run, or of several side by side, as one HTML page to send on."""
     from prunectl.cli import report as command
 
-    return command.report(name, out=out, show_it=show_it, runs_dir=runs_dir)
+    return command.report(names or [], out=out, show_it=show_it, runs_dir=runs_dir)
 
 
 @app.command(epilog="Example: prunectl rm k3fa")
