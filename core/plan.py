@@ -27,6 +27,8 @@ class DataFacts:
     n_test: int
     classes: int
     fingerprint: str = ""
+    n_labelled: int | None = None
+    """Training samples with a label; None: all of them."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,8 @@ class Graph:
 def subset_size(spec: Spec, facts: DataFacts) -> int:
     """m, the number of scored samples. UserError when it cannot be drawn."""
     total, subset = facts.n_train, spec.subset
+    if subset.how == "labelled":
+        return _labelled_size(facts)
     size = subset.n if subset.n is not None else round_share(subset.fraction or 0.0, total)
     if size < facts.classes:
         raise UserError(
@@ -106,6 +110,26 @@ def subset_size(spec: Spec, facts: DataFacts) -> int:
         )
     if size >= total:
         raise UserError(f"subset.n = {size} is not smaller than the {total} training samples")
+    return size
+
+
+def _check_labels(spec: Spec, facts: DataFacts) -> None:
+    """Full-data scores need every label; what is chosen may be labelled later."""
+    missing = 0 if facts.n_labelled is None else facts.n_train - facts.n_labelled
+    if missing and spec.reference == "full":
+        what = f"reference: full trains on everything, and {missing:,} samples have no label"
+        raise UserError(what, "use reference: none")
+
+
+def _labelled_size(facts: DataFacts) -> int:
+    size = facts.n_train if facts.n_labelled is None else facts.n_labelled
+    if size == facts.n_train:
+        raise UserError(
+            "subset.how is labelled, but every training sample has a label",
+            "use subset.how: random, with a fraction",
+        )
+    if size < facts.classes:
+        raise UserError(f"{size} samples are labelled, of {facts.classes} classes", "label more")
     return size
 
 
@@ -143,6 +167,7 @@ def build_graph(cells: Sequence[tuple[Spec, DataFacts]]) -> Graph:
     merged: dict[str, Task] = {}
     names: dict[str, str] = {}
     for index, (spec, facts) in enumerate(cells):
+        _check_labels(spec, facts)
         local: dict[str, str] = {}  # this cell's task ids -> the graph's
         for task in _cell_tasks(spec, facts):
             named = replace(task, needs=tuple(local[n] for n in task.needs), cells=(index,))

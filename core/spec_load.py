@@ -29,7 +29,6 @@ _LATER = {
 }
 _LATER_VALUES = {
     "retrain.budget": {"seconds"},
-    "subset.how": {"labelled"},
     "baselines": {"direct", "rs2", "infobatch"},
 }
 _SECTIONS: dict[str, type[Section]] = {

@@ -40,7 +40,7 @@ def entries(task: Task, ctx: Context) -> list[Entry]:
     }
     if "labels" in _extrapolator(task, ctx).needs:
         everyone = np.arange(len(ctx.dataset.train), dtype=np.int64)
-        parts["targets"] = targets_digest(ctx.dataset.train, everyone)
+        parts["targets"] = targets_digest(ctx.source.train, everyone)
     if ctx.has_need(task, "neighbors"):
         parts["neighbors"] = ctx.seal(ctx.need(task, "neighbors")).key
     return [Entry("extrapolate", parts)]
@@ -54,7 +54,7 @@ def produce(task: Task, ctx: Context, missing: list[Entry]) -> None:
     extrapolator = _extrapolator(task, ctx)
     features = Features(
         np.asarray(embeddings),
-        labels=np.asarray(ctx.dataset.train.targets) if "labels" in extrapolator.needs else None,
+        labels=np.asarray(ctx.source.train.targets) if "labels" in extrapolator.needs else None,
         neighbors=neighbors.read(task, ctx) if ctx.has_need(task, "neighbors") else None,
         predictions=_predictions(task, ctx, embeddings, extrapolator.needs),
         threads=ctx.compute.threads,

@@ -78,7 +78,7 @@ def _entry(task_id: str, ctx: Context, name: str, spec: Spec | None = None) -> E
     if score_kind(name) == "embedded":
         parts["embeddings"] = ctx.seal(ctx.need(task, "embed")).key
         if "labels" in about.constants.get("NEEDS", ()):
-            parts["targets"] = targets_digest(ctx.dataset.train, everyone)
+            parts["targets"] = targets_digest(ctx.source.train, everyone)
     else:
         made = _make(section)
         parts["file"] = made.fingerprint() if hasattr(made, "fingerprint") else None
@@ -92,7 +92,7 @@ def _values(section: AlsoSpec, task: Task, ctx: Context) -> Any:
         return made.values(len(ctx.dataset.train), rng)
     path = ctx.seal(ctx.need(task, "embed")).path / "embeddings.npy"
     needs = registry.describe("score", section.name).constants.get("NEEDS", ())
-    labels = np.asarray(ctx.dataset.train.targets) if "labels" in needs else None
+    labels = np.asarray(ctx.source.train.targets) if "labels" in needs else None
     return made.compute(np.load(path, mmap_mode="r"), labels, rng)
 
 

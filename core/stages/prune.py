@@ -36,7 +36,7 @@ def entries(task: Task, ctx: Context) -> list[Entry]:
     }
     if "labels" in policy.constants.get("NEEDS", ()):
         everyone = np.arange(len(ctx.dataset.train), dtype=np.int64)
-        parts["targets"] = targets_digest(ctx.dataset.train, everyone)
+        parts["targets"] = targets_digest(ctx.source.train, everyone)
     return [Entry("prune", parts)]
 
 

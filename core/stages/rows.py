@@ -60,7 +60,7 @@ def table(task: Task, ctx: Context) -> tuple[Ids, SelectionInput]:
     score = columns.get(spec.score.name, np.zeros(len(ids), np.float32))
     module: Any = registry.load("policy", policy)
     own = _by_spec(task, ctx) and hasattr(module, "Params")
-    labels = np.asarray(ctx.dataset.train.targets)[ids]
+    labels = np.asarray(ctx.source.train.targets)[ids]
     rows = SelectionInput(
         score=-score if directions.get(spec.score.name) == "low" else score,
         labels=labels if labels.min() >= 0 else None,
