@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import registry
-from core.artifacts import read_dataset, read_kept, read_scores
+from core.artifacts import peek_scores, read_dataset, read_kept
 from core.data.bank import Dataset
 from core.data.locations import default_cache_root
 from core.data.prepare import prepared_folder
@@ -165,7 +165,7 @@ class Collection:
         if self._sides is None or self._sides[0] != key:
             columns = self._columns(wish.seed)
             table = {"ends": self._ends, "disagreement": self._disagreement, "kept": self._kept}
-            chosen = np.ones(len(columns["id"]), dtype=bool)
+            chosen = np.ones(len(columns["label"]), dtype=bool)
             if wish.label is not None:
                 chosen = columns["label"] == wish.label
             self._sides = (key, table[wish.view](columns, chosen, wish))
@@ -218,7 +218,7 @@ class Collection:
         found: NDArray[np.bool_] = (
             np.isfinite(truth)
             & np.isfinite(columns[f"{self.score}_predicted"])
-            & (columns["source"] == "extrapolated")
+            & ~columns["scored"]
         )
         return found
 
@@ -228,7 +228,7 @@ class Collection:
         if wish.view == "disagreement":
             predicted, full = self._ranks(wish.seed)
             return name, f"{100 * predicted[sample]:.0f}|{100 * full[sample]:.0f}"
-        mark = "~" if columns["source"][sample] == "extrapolated" else ""
+        mark = "" if columns["scored"][sample] else "~"
         return name, mark + _short(float(columns[self.score][sample]))
 
     def _ranks(self, seed: int) -> tuple[Floats, Floats]:
@@ -269,7 +269,7 @@ class Collection:
 
     def _columns(self, seed: int) -> Columns:
         if self._scores is None or self._scores[0] != seed:
-            self._scores = (seed, read_scores(self.run, seed, without=("path",)))
+            self._scores = (seed, peek_scores(self.run, seed))
         return self._scores[1]
 
     def _pictures(self) -> tuple[Dataset | None, str]:
@@ -287,7 +287,7 @@ class Collection:
 
     def _suits(self, dataset: Dataset) -> tuple[Dataset | None, str]:
         known = ((self.run.summary() or {}).get("data") or {}).get("fingerprint")
-        samples = len(self._columns(self.seeds()[0])["id"])
+        samples = len(self._columns(self.seeds()[0])["label"])
         if samples != len(dataset.train) or (known and known != dataset.fingerprint):
             return None, "no pictures: the prepared data is not what this run saw"
         if not dataset.train.is_images:

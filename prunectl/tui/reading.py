@@ -15,7 +15,7 @@ from typing import Any
 
 from textual.message import Message
 
-from core.artifacts import read_scores
+from core.artifacts import peek_scores
 from core.errors import PrunectlError
 from core.journal import Record, Tail
 from core.predicted import Predicted, read_predicted
@@ -138,7 +138,7 @@ class RunReader:
             for file in sorted((self.run.path / "scores").glob("seed-*.parquet")):
                 seed = file.stem.removeprefix("seed-")
                 if seed.isdigit() and self._changed(file):
-                    news.scores[int(seed)] = read_scores(self.run, int(seed), without=("path",))
+                    news.scores[int(seed)] = peek_scores(self.run, int(seed))
 
     def _changed(self, path: Path) -> bool:
         try:

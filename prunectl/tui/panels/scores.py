@@ -48,7 +48,7 @@ def score_name(table: dict[str, NDArray[Any]]) -> str:
     predicted = [c.removesuffix("_predicted") for c in table if c.endswith("_predicted")]
     if predicted:
         return predicted[0]
-    known = ("id", "path", "source", "label", "heldout")
+    known = ("scored", "label", "heldout")
     return next((c for c in table if c not in known), "score")
 
 
@@ -57,9 +57,9 @@ def _measured(table: dict[str, NDArray[Any]], name: str) -> tuple[Floats | None,
     if f"{name}_predicted" not in table:
         return None, ""
     if f"{name}_full" in table:
-        full = np.where(table["source"] == "extrapolated", table[f"{name}_full"], np.nan)
+        full = np.where(table["scored"], np.nan, table[f"{name}_full"])
         return full.astype(float), "(unscored)"
-    own = np.where(table["heldout"].astype(bool), table[name], np.nan)
+    own = np.where(table["heldout"], table[name], np.nan)
     return own.astype(float), "(held-out)"
 
 
@@ -67,15 +67,15 @@ def _histogram(
     table: dict[str, NDArray[Any]], name: str, width: int, height: int, look: Look
 ) -> list[Line]:
     """Shares of the scored and of the extrapolated samples by score, as steps."""
-    values, source = table[name].astype(float), table["source"]
+    values, scored = table[name].astype(float), table["scored"]
     finite = values[np.isfinite(values)]
     if not len(finite):
         return centred("no finite score", width, height)
     low, high = float(finite.min()), float(finite.max())
     edges = np.linspace(low, high if high > low else low + 1.0, min(max(width // 3, 8), 40) + 1)
     curves = []
-    for number, kind in enumerate(("scored", "extrapolated")):
-        own = values[(source == kind) & np.isfinite(values)]
+    for number, (kind, among) in enumerate((("scored", scored), ("extrapolated", ~scored))):
+        own = values[among & np.isfinite(values)]
         if not len(own):
             continue
         counts, _ = np.histogram(own, edges)
