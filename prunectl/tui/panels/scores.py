@@ -27,7 +27,7 @@ def draw(known: Known, choice: Choice, width: int, height: int, look: Look) -> l
     measured, what = _measured(table, name)
     if measured is None or room < 12 and width < 72:
         return [fit_line(title, width), *_histogram(table, name, width, room, look)]
-    predicted = table[f"{name}_predicted"].astype(float)
+    predicted = table[f"{name}_predicted"]
     names = (f"predicted {what}", "measured")
     if width >= 72:
         half = (width - 2) // 2
@@ -58,16 +58,16 @@ def _measured(table: dict[str, NDArray[Any]], name: str) -> tuple[Floats | None,
         return None, ""
     if f"{name}_full" in table:
         full = np.where(table["scored"], np.nan, table[f"{name}_full"])
-        return full.astype(float), "(unscored)"
+        return full, "(unscored)"
     own = np.where(table["heldout"], table[name], np.nan)
-    return own.astype(float), "(held-out)"
+    return own, "(held-out)"
 
 
 def _histogram(
     table: dict[str, NDArray[Any]], name: str, width: int, height: int, look: Look
 ) -> list[Line]:
     """Shares of the scored and of the extrapolated samples by score, as steps."""
-    values, scored = table[name].astype(float), table["scored"]
+    values, scored = table[name], table["scored"]
     finite = values[np.isfinite(values)]
     if not len(finite):
         return centred("no finite score", width, height)
