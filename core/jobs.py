@@ -55,6 +55,19 @@ def _estimate(job: Mapping[str, Any]) -> dict[str, Any]:
     return estimate(Context(graph, dataset, store, compute, lambda _: None, lambda: False))
 
 
+def _report(job: Mapping[str, Any]) -> dict[str, Any]:
+    from core.report.many.page import write_runs
+    from core.report.run import write_report
+    from core.runs import Run
+
+    out = Path(job["out"]) if job.get("out") else None
+    if "runs" in job:
+        return {
+            "path": str(write_runs([Run(Path(path)) for path in job["runs"]], Path(job["out"])))
+        }
+    return {"path": str(write_report(Run(Path(job["run"])), out))}
+
+
 def _compare(job: Mapping[str, Any]) -> dict[str, Any]:
     from core.comparison.build import build
     from core.comparison.entries import read_entry, short_labels
@@ -109,5 +122,6 @@ def _say(line: Mapping[str, Any]) -> None:
 _JOBS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "estimate": _estimate,
     "doctor": _doctor,
+    "report": _report,
     "compare": _compare,
 }

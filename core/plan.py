@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from core import registry
 from core.errors import UserError
+from core.scores._span import epochs_read
 from core.spec import Spec
-from core.spec_load import default_score
 from core.units import digest, n_keep, round_share, sample_passes
 
 
@@ -25,6 +26,8 @@ class DataFacts:
     n_test: int
     classes: int
     fingerprint: str = ""
+    n_labelled: int | None = None
+    """Training samples with a label; None: all of them."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,8 @@ class Graph:
 def subset_size(spec: Spec, facts: DataFacts) -> int:
     """m, the number of scored samples. UserError when it cannot be drawn."""
     total, subset = facts.n_train, spec.subset
+    if subset.how == "labelled":
+        return _labelled_size(facts)
     size = subset.n if subset.n is not None else round_share(subset.fraction or 0.0, total)
     if size < facts.classes:
         raise UserError(
@@ -102,6 +107,26 @@ def subset_size(spec: Spec, facts: DataFacts) -> int:
         )
     if size >= total:
         raise UserError(f"subset.n = {size} is not smaller than the {total} training samples")
+    return size
+
+
+def _check_labels(spec: Spec, facts: DataFacts) -> None:
+    """Full-data scores need every label; what is chosen may be labelled later."""
+    missing = 0 if facts.n_labelled is None else facts.n_train - facts.n_labelled
+    if missing and spec.reference == "full":
+        what = f"reference: full trains on everything, and {missing:,} samples have no label"
+        raise UserError(what, "use reference: none")
+
+
+def _labelled_size(facts: DataFacts) -> int:
+    size = facts.n_train if facts.n_labelled is None else facts.n_labelled
+    if size == facts.n_train:
+        raise UserError(
+            "subset.how is labelled, but every training sample has a label",
+            "use subset.how: random, with a fraction",
+        )
+    if size < facts.classes:
+        raise UserError(f"{size} samples are labelled, of {facts.classes} classes", "label more")
     return size
 
 
@@ -139,6 +164,7 @@ def build_graph(cells: Sequence[tuple[Spec, DataFacts]]) -> Graph:
     merged: dict[str, Task] = {}
     names: dict[str, str] = {}
     for index, (spec, facts) in enumerate(cells):
+        _check_labels(spec, facts)
         local: dict[str, str] = {}  # this cell's task ids -> the graph's
         for task in _cell_tasks(spec, facts):
             named = replace(task, needs=tuple(local[n] for n in task.needs), cells=(index,))
@@ -174,8 +200,8 @@ def _recounted(task: Task, cells: Sequence[tuple[Spec, DataFacts]]) -> Task:
 def wanted_scores(spec: Spec) -> tuple[Mapping[str, Any], ...]:
     """Resolved sections of the scores to record, the one that is pruned by first."""
     main = {k: v for k, v in spec.score.model_dump(mode="json").items() if k != "also"}
-    others = ({**default_score(name), "nets": 1, "cross_fit": 0} for name in spec.score.also)
-    return (main, *others)
+    of_the_run = {key: main[key] for key in ("nets", "cross_fit")}
+    return (main, *({**a.model_dump(mode="json"), **of_the_run} for a in spec.score.also))
 
 
 def _cell_tasks(spec: Spec, facts: DataFacts) -> Iterable[Task]:
@@ -209,14 +235,16 @@ def _seed_tasks(
     yield task(subset, (), {"subset": plain["subset"], **base})
     yield task(score, (subset,), net, scores=scores, **_scoring_passes(spec, size, scores))
     yield task(embed, (subset, score), {}, passes=total)
-    yield task(
-        extrapolate, (subset, score, embed), {"extrapolate": plain["extrapolate"], "scores": scores}
-    )
+    reads: tuple[str, ...] = (subset, score, embed)
+    if (k := graph_neighbors(spec)) is not None:
+        yield task(f"neighbors-s{seed}", (embed,), {"k": k})
+        reads += (f"neighbors-s{seed}",)
+    yield task(extrapolate, reads, {"extrapolate": plain["extrapolate"], "scores": scores})
     if spec.reference == "full":
         yield task(reference, (), net, scores=scores, **_scoring_passes(spec, total, scores))
     everything = trials(spec, facts, seed)
     inputs = {
-        spec.extrapolate.name: (subset, score, embed, extrapolate),
+        spec.extrapolate.name: (*reads, extrapolate),
         "random": (),
         "subset_only": (subset, score),
         "true_random": (subset, score),
@@ -241,12 +269,30 @@ def _seed_tasks(
         yield task(f"retrain-{trial.id}", selection, parts, trial=trial, passes=passes)
 
 
+def graph_neighbors(spec: Spec) -> int | None:
+    """Neighbours of every sample among all samples that the extrapolator reads; None: it reads
+    none. It says so with a literal ``NEEDS = ("neighbors",)`` and, where k may be left open,
+    ``NEIGHBORS``, the most it looks at then."""
+    options = spec.extrapolate.params
+    wanted = []
+    for name in (spec.extrapolate.name, *options.get("methods", ())):  # auto combines several
+        constants = registry.describe("extrapolator", name).constants
+        if "neighbors" in constants.get("NEEDS", ()):
+            k = options.get("k", "auto")
+            wanted.append(int(constants["NEIGHBORS"] if k == "auto" else k))
+    return max(wanted, default=None)
+
+
 def _scoring_passes(spec: Spec, count: int, scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     train = sample_passes(spec.train.epochs.steps(count, spec.train.batch), count, spec.train.batch)
-    modes = {s.get("record") for s in scores}
-    extra = train if "extra_forward" in modes else 0
-    if "eval_pass" in modes:
-        extra += spec.train.epochs.epochs(count, spec.train.batch) * count
+    epochs = spec.train.epochs.epochs(count, spec.train.batch)
+    extra = 0
+    for mode, everything in (("extra_forward", train), ("eval_pass", epochs * count)):
+        sections = [s for s in scores if s.get("record") == mode]
+        if any("span" not in s for s in sections):  # an epoch that is cut short counts as well
+            extra += everything
+        else:
+            extra += count * len({e for s in sections for e in epochs_read(s, epochs)})
     return {"passes": train + extra, "extra_passes": extra}
 
 

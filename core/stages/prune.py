@@ -37,7 +37,7 @@ def entries(task: Task, ctx: Context) -> list[Entry]:
     }
     if "labels" in policy.constants.get("NEEDS", ()):
         everyone = np.arange(len(ctx.dataset.train), dtype=np.int64)
-        parts["targets"] = targets_digest(ctx.dataset.train, everyone)
+        parts["targets"] = targets_digest(ctx.source.train, everyone)
     return [Entry("prune", parts)]
 
 
@@ -66,7 +66,7 @@ def _select(
     module: Any = registry.load("policy", trial.policy)
     own = trial.policy == ctx.spec(task).prune.policy and hasattr(module, "Params")
     params = module.Params(**ctx.spec(task).prune.params) if own else None
-    labels = np.asarray(ctx.dataset.train.targets)[among]
+    labels = np.asarray(ctx.source.train.targets)[among]
     rows = SelectionInput(score=scores, labels=labels if labels.min() >= 0 else None, params=params)
     rng = generator(task.seed, "analysis", "select")
     kept: Ids = among[keep(module, rows, trial.n_keep, 1 - trial.n_keep / len(among), rng)]
@@ -84,9 +84,9 @@ def table(task: Task, ctx: Context) -> tuple[Ids, NDArray[np.float32]]:
         ids = ctx.subset_ids(task)
         return ids, np.zeros(len(ids), dtype=np.float32)
     if kind == "reference":
-        seal = score_seal(ctx, ctx.need(task, "reference"), name)
+        seal = score_seal(ctx, ctx.need(task, "reference"), spec, name)
         return everyone, oriented(seal, load(seal.path / "values.npy"))
-    seal = score_seal(ctx, ctx.need(task, "score"), name)
+    seal = score_seal(ctx, ctx.need(task, "score"), spec, name)
     if kind == "extrapolated":
         merged = load(ctx.seal(ctx.need(task, "extrapolate")).path / "scores.npy")[:, 0]
         return everyone, oriented(seal, merged)
@@ -112,16 +112,17 @@ def _kind(trial: Trial, task: Task, ctx: Context) -> str:
 
 def _read_keys(task: Task, ctx: Context) -> list[str]:
     """Keys of what the selection reads: ids and scores, never nets."""
-    kind, name = _kind(_trial(task), task, ctx), ctx.spec(task).score.name
+    spec = ctx.spec(task)
+    kind, name = _kind(_trial(task), task, ctx), spec.score.name
     if kind == "extrapolated":
         return [ctx.seal(ctx.need(task, "extrapolate")).key]
     if kind == "reference":
-        return [score_seal(ctx, ctx.need(task, "reference"), name).key]
+        return [score_seal(ctx, ctx.need(task, "reference"), spec, name).key]
     if kind == "nothing":
         return []
     read = [ctx.seal(ctx.need(task, "subset")).key]
     if kind != "subset":
-        read.append(score_seal(ctx, ctx.need(task, "score"), name).key)
+        read.append(score_seal(ctx, ctx.need(task, "score"), spec, name).key)
     return read
 
 
