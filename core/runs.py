@@ -26,6 +26,7 @@ from core.spec import Spec
 
 ALIVE = ("queued", "running")
 TRASH = ".trash"
+REPORT = "report.html"
 _STARTUP_SECONDS = 60.0
 
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from core import registry
 from core.errors import UserError, nearest
+from core.needs import companions
 from core.spec import AlsoSpec, PluginSection, Section, Spec
 
 # Parts of the contract whose implementation is not in this version.
@@ -27,7 +28,6 @@ _LATER = {
 }
 _LATER_VALUES = {
     "retrain.budget": {"seconds"},
-    "subset.how": {"labelled"},
     "baselines": {"direct", "rs2", "infobatch"},
 }
 _SECTIONS: dict[str, type[Section]] = {
@@ -64,7 +64,7 @@ def parse_spec(mapping: Mapping[str, Any], where: str = "the spec") -> Spec:
         spec = Spec.model_validate(known)
     except ValidationError as error:
         raise SpecError(_once([*problems, *_explain(error, known)], own), where) from None
-    problems = problems or list(_short_training(spec))
+    problems = problems or [*_short_training(spec), *_missing_companions(spec)]
     if problems:
         raise SpecError(_once(problems, own), where)
     return spec
@@ -318,6 +318,20 @@ def _contradictions(raw: Mapping[str, Any]) -> Iterator[str]:
     full = isinstance(baselines, list | tuple) and "full_scores" in baselines
     if full and raw.get("reference") != "full":
         yield "baselines: full_scores needs the full scores; set reference: full or leave it out"
+
+
+def _missing_companions(spec: Spec) -> Iterator[str]:
+    """Further scores that the policy reads and nobody records."""
+    for name in companions(spec.prune.policy, spec.prune.params):
+        if name not in registry.names("score"):
+            hint = nearest(name, registry.names("score"))
+            yield f"prune: no score is called '{name}'; {hint}"
+        elif name not in spec.score.names:
+            listed = ", ".join((*spec.score.names[1:], name))
+            yield (
+                f"prune.policy: {spec.prune.policy} also reads the score '{name}'; add it: "
+                f"score.also: [{listed}]"
+            )
 
 
 def _short_training(spec: Spec) -> Iterator[str]:

@@ -25,7 +25,7 @@ from core.files import write_json
 from core.metrics import bootstrap_interval, kept_recall, pearson, spearman, subset_share
 from core.plan import Task, Trial, subset_size, trials
 from core.rng import generator
-from core.runs import Run
+from core.runs import REPORT, Run
 from core.sinks import target
 from core.spec import Spec
 from core.stages.base import Context, load
@@ -86,7 +86,9 @@ class Summary:
             "trials": rows,
             "tradeoff": tradeoff(rows),
             "cost": Ledger(self.ctx.graph, self._cost_rows()).to_dict(),
-            "artifacts": {"scores": self._scores(), "models": self._models(), "report": None},
+            "artifacts": {
+                "scores": self._scores(), "models": self._models(), "report": self._report(),
+            },
             "mlflow": target.block(self.run),
         }  # fmt: skip
 
@@ -235,6 +237,10 @@ class Summary:
                         self._model(self.ctx.seal(task.id).path / "weights.pt", task.trial.id)
                     )
         return found
+
+    def _report(self) -> str | None:
+        """The report, where there is one from an earlier end of this run."""
+        return REPORT if (self.run.path / REPORT).is_file() else None
 
     def _model(self, weights: Path, name: str) -> dict[str, Any]:
         self._copy(weights, f"models/{name}.pt")

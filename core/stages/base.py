@@ -71,7 +71,14 @@ class Context:
     """Keys this process has computed."""
     started_before: frozenset[str] = frozenset()
     """Tasks this run's journal already shows as started."""
+    as_given: Dataset | None = None
+    """The data without labels that were added to this run later; None: there are none."""
     _feeds: dict[str, Feed] = field(default_factory=dict)
+
+    @property
+    def source(self) -> Dataset:
+        """What is scored and chosen from: labels added later change no score and no choice."""
+        return self.dataset if self.as_given is None else self.as_given
 
     def spec(self, task: Task) -> Spec:
         """The spec that describes the task."""

@@ -122,14 +122,21 @@ def run(
     )  # fmt: skip
 
 
-@app.command(epilog="Example: prunectl resume k3fa")
+@app.command(epilog="Example: prunectl resume k3fa --labels labels.csv")
 def resume(
-    name: RunId, detach: Detach = False, as_json: Json = False, runs_dir: RunsDir = None
+    name: RunId,
+    labels: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Labels of chosen samples; CSV: id or path, label."),
+    ] = None,
+    detach: Detach = False,
+    as_json: Json = False,
+    runs_dir: RunsDir = None,
 ) -> int:
     """Continue a stopped, failed or killed run where it was."""
     from prunectl.cli import control
 
-    return control.resume(name, detach=detach, as_json=as_json, runs_dir=runs_dir)
+    return control.resume(name, detach=detach, as_json=as_json, runs_dir=runs_dir, labels=labels)
 
 
 @app.command(epilog="Example: prunectl attach k3fa")
@@ -281,6 +288,28 @@ def export(
     )
 
 
+@app.command(epilog="Example: prunectl report k3fa --open")
+def report(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="RUN...",
+            help="One run, or several for a page that compares; else the newest.",
+            autocompletion=completion.run_ids,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Else report.html in the run folder.")
+    ] = None,
+    show_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    runs_dir: RunsDir = None,
+) -> int:
+    """Write results of a run, or of several side by side, as one HTML page to send on."""
+    from prunectl.cli import report as command
+
+    return command.report(names or [], out=out, show_it=show_it, runs_dir=runs_dir)
+
+
 @app.command(epilog="Example: prunectl rm k3fa")
 def rm(
     names: Annotated[
@@ -387,7 +416,7 @@ def ui(
 
 
 LATER = (
-    "sweep", "report", "gc", "data", "extrapolate", "prune", "cancel",
+    "sweep", "gc", "data", "extrapolate", "prune", "cancel",
 )  # fmt: skip
 
 

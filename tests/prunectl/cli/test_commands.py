@@ -27,7 +27,7 @@ def _invoke(*arguments: str) -> Any:
 def test_the_commands_of_this_version() -> None:
     assert set(NOW) == {
         "run", "resume", "attach", "stop", "logs", "ls", "show", "rm", "restore", "presets",
-        "plugins", "doctor", "where", "sync", "ui", "tui", "compare", "export",
+        "plugins", "doctor", "where", "sync", "ui", "tui", "compare", "export", "report",
     }  # fmt: skip
 
 
