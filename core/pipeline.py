@@ -12,6 +12,7 @@ from core.plan import Task
 from core.stages import (
     embed,
     extrapolate,
+    measure,
     neighbors,
     prune,
     reference,
@@ -28,6 +29,7 @@ STAGES: dict[str, Any] = {
     "score": score,
     "embed": embed,
     "neighbors": neighbors,
+    "measure": measure,
     "reference": reference,
     "extrapolate": extrapolate,
     "prune": prune,

@@ -77,9 +77,9 @@ class ModelSpec(PluginSection):
 
     kind: ClassVar[Kind] = "model"
     name: str
-    """Architecture: `prunectl plugins model` lists them."""
-    weights: None = None
-    """Local initial weights."""
+    """Architecture (`prunectl plugins model`), or your own `package.module:function`."""
+    weights: Path | None = None
+    """File of initial weights, a torch state_dict; every training starts from them."""
 
 
 class SubsetSpec(Section):

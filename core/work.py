@@ -25,6 +25,7 @@ from core.runs import Run, store_folder
 from core.session import Session, versions
 from core.spec import Spec
 from core.stages.base import Context
+from core.stages.prune import refuse_impossible
 from core.store import Store
 from core.summary import Summary
 from core.training import devices
@@ -38,6 +39,7 @@ def run_spec(session: Session, spec: Spec, *, fresh: bool) -> None:
         spec.data, default_cache_root(), _data_progress(session), lambda: _check(session)
     )
     graph = build_graph([(spec, facts_of(dataset))])
+    refuse_impossible(graph)
     used = versions()
     run = session.run_folder
     labelled = with_added(dataset, run)

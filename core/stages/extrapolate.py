@@ -22,20 +22,20 @@ from core.extrapolators.mapping import match_distribution
 from core.plan import Task
 from core.stages import neighbors, train_task
 from core.stages.base import Context, Entry, metered
-from core.stages.score import score_seal, subset_scores
+from core.stages.score import score_keys, subset_scores
 
 _ROWS = 8192
 
 
 def entries(task: Task, ctx: Context) -> list[Entry]:
     """One entry: the predictions of all recorded scores."""
-    spec, scoring = ctx.spec(task), ctx.need(task, "score")
+    spec = ctx.spec(task)
     parts: dict[str, Any] = {
         "extrapolator": registry.describe("extrapolator", spec.extrapolate.name).version,
         "params": spec.extrapolate.params,
         "subset": ctx.seal(ctx.need(task, "subset")).key,
         "embeddings": ctx.seal(ctx.need(task, "embed")).key,
-        "scores": {n: score_seal(ctx, scoring, spec, n).key for n in _wanted(task, ctx)},
+        "scores": {n: score_keys(ctx, task, n) for n in _wanted(task, ctx)},
         "seed": task.seed,
     }
     if "labels" in _extrapolator(task, ctx).needs:
