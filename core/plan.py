@@ -251,14 +251,14 @@ def _seed_tasks(
 
     names = _Names(spec, seed)
     scores, kind = wanted_scores(spec), score_kind(spec.score.name)
-    recorded = _recorded(scores) if kind == "trained" else ()
+    kept = recorded(scores) if kind == "trained" else ()
     if kind != "given" or "subset_only" in spec.baselines:
         yield task(names.subset, (), {"subset": plain["subset"], **base})
     if kind != "given":
-        passes = _scoring_passes(spec, size, recorded)
+        passes = _scoring_passes(spec, size, kept)
         for i, name in enumerate(names.nets):
             parts = {**net, "net": i} if i else net
-            yield task(name, (names.subset,), parts, scores=recorded, net=i, **passes)
+            yield task(name, (names.subset,), parts, scores=kept, net=i, **passes)
         yield task(names.embed, (names.subset, names.nets[0]), {}, passes=total)
     if (k := graph_neighbors(spec)) is not None:
         yield task(names.neighbors, (names.embed,), {"k": k})
@@ -269,8 +269,8 @@ def _seed_tasks(
         needs: tuple[str, ...] = (names.embed,) if kind == "embedded" else ()
         yield task(names.measure, needs, {"scores": scores, **base})
     if spec.reference == "full":
-        passes = _scoring_passes(spec, total, recorded)
-        yield task(names.reference, (), net, scores=recorded, **passes)
+        passes = _scoring_passes(spec, total, kept)
+        yield task(names.reference, (), net, scores=kept, **passes)
     for trial in trials(spec, facts, seed):
         selection: tuple[str, ...] = ()
         if trial.method != "full":
@@ -327,7 +327,7 @@ class _Names:
         return (*needs, *(name for name in wanted if name not in needs))
 
 
-def _recorded(scores: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+def recorded(scores: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
     """What one net records: the same, however many nets are averaged."""
     return tuple({k: v for k, v in s.items() if k not in ("nets", "cross_fit")} for s in scores)
 

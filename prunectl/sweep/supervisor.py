@@ -257,9 +257,9 @@ class Supervisor:
         executor.submit(number, job)
 
     def _task_job(self, task: Task) -> slots.TaskJob:
-        keys = {need: self._keys[need] for need in task.needs}
-        told = self.ledger.told(task.id)
-        return slots.TaskJob(self.plan.piece(task), task.id, keys, told, task.id in self._waits)
+        piece, told = self.plan.piece(task), self.ledger.told(task.id)
+        keys = {need.id: self._keys[need.id] for need in piece.tasks if need.id != task.id}
+        return slots.TaskJob(piece, task.id, keys, told, task.id in self._waits)
 
     def _hear(self, number: int, report: slots.Report) -> None:
         what = self._jobs[number]
