@@ -248,9 +248,13 @@ def graph_neighbors(spec: Spec) -> int | None:
     """Neighbours of every sample among all samples that the extrapolator reads; None: it reads
     none. It says so with a literal ``NEEDS = ("neighbors",)`` and, where k may be left open,
     ``NEIGHBORS``, the most it looks at then."""
-    options = spec.extrapolate.params
+    return neighbors_read(spec.extrapolate.name, spec.extrapolate.params)
+
+
+def neighbors_read(method: str, options: Mapping[str, Any]) -> int | None:
+    """The same for an extrapolator with its options."""
     wanted = []
-    for name in (spec.extrapolate.name, *options.get("methods", ())):  # auto combines several
+    for name in (method, *options.get("methods", ())):  # auto combines several
         constants = registry.describe("extrapolator", name).constants
         if "neighbors" in constants.get("NEEDS", ()):
             k = options.get("k", "auto")
