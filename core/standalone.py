@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from core import registry
 from core.errors import UserError, nearest
@@ -70,12 +71,14 @@ def prune_files(job: Mapping[str, Any]) -> dict[str, Any]:
     rate = float(job["rate"])
     if not 0 < rate < 1:
         raise UserError(f"--rate {rate:g} is not between 0 and 1", "a rate is the pruned fraction")
-    module, params = _policy(job["policy"], job.get("options") or {})
+    columns = _numeric(table)
+    module, params = _policy(job["policy"], job.get("options") or {}, columns)
     rows = SelectionInput(
         score=score if job.get("direction", "high") == "high" else -score,
         labels=_labels_of(job.get("labels"), ids),
-        columns=_numeric(table),
+        columns=columns,
         params=params,
+        directions=_directions(columns),
     )
     count = n_keep(rate, len(ids))
     rng = generator(int(job.get("seed") or 0), "analysis", "select")
@@ -151,15 +154,55 @@ def _labels_of(path: Any, ids: NDArray[Any]) -> NDArray[np.int64] | None:
     return np.asarray(labels[ids], dtype=np.int64)
 
 
-def _policy(name: str, options: Mapping[str, Any]) -> tuple[Any, Any]:
+def _policy(name: str, options: Mapping[str, Any], columns: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Module and options. A further score that the policy reads by default, but the table lacks, is
+    done without where the policy can."""
     known = registry.param_names("policy", name)
     for key in options:
         if key not in known:
             raise UserError(f"policy {name} has no option '{key}'", nearest(key, known))
     module: Any = registry.load("policy", name)
+    for needed in getattr(module, "NEEDS", ()):
+        if needed not in ("labels", "embeddings", "neighbors", *columns):
+            raise UserError(_lacking(name, needed, columns), "add the column")
     if not known:
         return module, None
-    return module, module.Params(**registry.validate_params("policy", name, options))
+    checked = _validated(name, options)
+    companion = getattr(module, "COMPANION", "")
+    wanted = checked.get(companion)
+    if wanted is not None and wanted not in columns:
+        if companion in options or not _optional(name, options, companion):
+            todo = f"add the column, or name another: --set {companion}=NAME"
+            raise UserError(_lacking(name, wanted, columns), todo)
+        checked[companion] = None
+    return module, module.Params(**checked)
+
+
+def _lacking(policy: str, column: str, columns: Mapping[str, Any]) -> str:
+    has = ", ".join(columns)
+    return f"policy {policy} reads the column '{column}', and the table has: {has}"
+
+
+def _validated(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return registry.validate_params("policy", name, options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UserError(f"option {first['loc'][0]} of {name}: {first['msg']}") from error
+
+
+def _optional(name: str, options: Mapping[str, Any], companion: str) -> bool:
+    try:
+        registry.validate_params("policy", name, {**options, companion: None})
+    except ValidationError:
+        return False
+    return True
+
+
+def _directions(columns: Mapping[str, Any]) -> dict[str, str]:
+    """Which end of each column is important, where it is named like a score we know."""
+    scores = set(registry.names("score")) & set(columns)
+    return {n: registry.describe("score", n).constants.get("DIRECTION", "high") for n in scores}
 
 
 def _table(found: Extrapolated) -> pa.Table:

@@ -122,14 +122,21 @@ def run(
     )  # fmt: skip
 
 
-@app.command(epilog="Example: prunectl resume k3fa")
+@app.command(epilog="Example: prunectl resume k3fa --labels labels.csv")
 def resume(
-    name: RunId, detach: Detach = False, as_json: Json = False, runs_dir: RunsDir = None
+    name: RunId,
+    labels: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Labels of chosen samples; CSV: id or path, label."),
+    ] = None,
+    detach: Detach = False,
+    as_json: Json = False,
+    runs_dir: RunsDir = None,
 ) -> int:
     """Continue a stopped, failed or killed run where it was."""
     from prunectl.cli import control
 
-    return control.resume(name, detach=detach, as_json=as_json, runs_dir=runs_dir)
+    return control.resume(name, detach=detach, as_json=as_json, runs_dir=runs_dir, labels=labels)
 
 
 @app.command(epilog="Example: prunectl attach k3fa")
@@ -329,6 +336,26 @@ def restore(
     return trash.restore(names, runs_dir)
 
 
+@app.command(epilog="Example: prunectl gc --dry-run")
+def gc(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    runs_dir: RunsDir = None,
+) -> int:
+    """Delete for good: results no run refers to, checkpoints of dead runs, the trash."""
+    from prunectl.cli import disk
+
+    return disk.gc(dry_run=dry_run, yes=yes, runs_dir=runs_dir)
+
+
+@app.command(epilog="Example: prunectl du --json")
+def du(as_json: Json = False, runs_dir: RunsDir = None) -> int:
+    """Show what each run and the shared store take on the disk."""
+    from prunectl.cli import disk
+
+    return disk.du(as_json=as_json, runs_dir=runs_dir)
+
+
 @app.command(epilog="Example: prunectl presets quickstart > my.yaml")
 def presets(
     name: Annotated[
@@ -478,7 +505,7 @@ def prune(
 
 
 LATER = (
-    "sweep", "gc", "data", "cancel",
+    "sweep", "data", "cancel",
 )  # fmt: skip
 
 

@@ -176,6 +176,16 @@ def test_kept_ids_are_sorted_and_exactly_as_many(table, tmp_path):
     assert np.load(tmp_path / "kept.npy").tolist() == [6, 7, 8, 9]
 
 
+def test_a_policy_finds_further_scores_in_the_table(table, tmp_path):
+    covered = {**table, "policy": "coverage", "options": {"cutoff": 0.3, "strata": 2}}
+    prune_files({**covered, "rate": 0.7})  # aum is low where it is hard: ids 7, 8, 9 go
+    assert set(np.load(tmp_path / "kept.npy")) <= set(range(7))
+    columns = pq.read_table(table["scores"]).drop_columns(["aum"])
+    pq.write_table(columns, table["scores"])
+    prune_files({**covered, "rate": 0.7})  # without one the score itself says what is hard
+    assert set(np.load(tmp_path / "kept.npy")) <= set(range(7))
+
+
 @pytest.mark.parametrize(
     ("over", "said"),
     [
@@ -185,6 +195,10 @@ def test_kept_ids_are_sorted_and_exactly_as_many(table, tmp_path):
         ({"policy": "class_balanced"}, "labels"),
         ({"column": "scre"}, "no column 'scre'; it has: id, score, aum, source"),
         ({"options": {"k": 1}}, "no option 'k'"),
+        ({"policy": "coverage", "options": {"by": "loss"}}, "reads the column 'loss'"),
+        ({"policy": "beta"}, "reads the column .*, and the table has: id, score, aum"),
+        ({"policy": "coverage", "options": {"strata": "x"}}, "option strata of coverage"),
+        ({"policy": "graph"}, "needs neighbors"),
         ({"scores": "none.parquet"}, "no such file"),
     ],
 )
