@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from prunectl.cli import completion
+from prunectl.cli.data import app as data_commands
 
 
 class Commands(TyperGroup):
@@ -408,8 +409,11 @@ def ui(
     return tracking.ui(port=port, runs_dir=runs_dir)
 
 
+app.add_typer(data_commands, name="data")
+
+
 LATER = (
-    "sweep", "gc", "data", "extrapolate", "prune", "cancel",
+    "sweep", "gc", "extrapolate", "prune", "cancel",
 )  # fmt: skip
 
 
