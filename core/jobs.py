@@ -45,6 +45,7 @@ def _estimate(job: Mapping[str, Any]) -> dict[str, Any]:
     from core.runs import store_folder
     from core.spec_load import parse_spec
     from core.stages.base import Context
+    from core.stages.prune import refuse_impossible
     from core.store import Store
     from core.training import devices
     from core.work import facts_of
@@ -54,6 +55,7 @@ def _estimate(job: Mapping[str, Any]) -> dict[str, Any]:
     devices.apply(compute)
     dataset = prepare_dataset(spec.data, default_cache_root(), _progress)
     graph = build_graph([(spec, facts_of(dataset))])
+    refuse_impossible(graph)
     store = Store(store_folder(Path(job["runs_dir"])))
     return estimate(Context(graph, dataset, store, compute, lambda _: None, lambda: False))
 

@@ -77,9 +77,9 @@ class ModelSpec(PluginSection):
 
     kind: ClassVar[Kind] = "model"
     name: str
-    """Architecture: `prunectl plugins model` lists them."""
-    weights: None = None
-    """Local initial weights."""
+    """Architecture (`prunectl plugins model`), or your own `package.module:function`."""
+    weights: Path | None = None
+    """File of initial weights, a torch state_dict; every training starts from them."""
 
 
 class SubsetSpec(Section):
@@ -89,11 +89,16 @@ class SubsetSpec(Section):
     """Share of train; give this or n."""
     n: int | None = Field(default=None, ge=2)
     """Number of samples; give this or fraction."""
-    how: Literal["random", "class_balanced"] = "random"
-    """random: first ids of the seed's permutation, so subsets nest; class_balanced: per class."""
+    how: Literal["random", "class_balanced", "labelled"] = "random"
+    """random: first ids of the seed's permutation, so subsets nest; class_balanced: per class;
+    labelled: every sample that has a label, without fraction or n."""
 
     @model_validator(mode="after")
     def _one_size(self) -> SubsetSpec:
+        if self.how == "labelled":
+            if self.fraction is not None or self.n is not None:
+                raise ValueError("labelled takes every labelled sample: set fraction and n to null")
+            return self
         if (self.fraction is None) == (self.n is None):
             raise ValueError("give either fraction or n")
         return self

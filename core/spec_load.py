@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from core import registry
 from core.errors import UserError, nearest
+from core.needs import companions
 from core.spec import AlsoSpec, DataSpec, PluginSection, Section, Spec
 
 # Parts of the contract whose implementation is not in this version.
@@ -24,11 +25,9 @@ _LATER = {
     "score.nets": "several scoring nets are not in this version; leave it 1",
     "score.cross_fit": "cross-fitting is not in this version; leave it 0",
     "embed.from": "only scoring_net is in this version",
-    "model.weights": "initial weights are not in this version",
 }
 _LATER_VALUES = {
     "retrain.budget": {"seconds"},
-    "subset.how": {"labelled"},
     "baselines": {"direct", "rs2", "infobatch"},
 }
 _SECTIONS: dict[str, type[Section]] = {
@@ -65,7 +64,7 @@ def parse_spec(mapping: Mapping[str, Any], where: str = "the spec") -> Spec:
         spec = Spec.model_validate(known)
     except ValidationError as error:
         raise SpecError(_once([*problems, *_explain(error, known)], own), where) from None
-    problems = problems or list(_short_training(spec))
+    problems = problems or [*_short_training(spec), *_missing_companions(spec)]
     if problems:
         raise SpecError(_once(problems, own), where)
     return spec
@@ -164,7 +163,7 @@ def _assign(mapping: dict[str, Any], path: list[str], value: Any, text: str) -> 
 
 def _drop_foreign_options(section: dict[str, Any], kind: type[PluginSection], name: str) -> None:
     name = _registered(kind, name)
-    if section.get(kind.name_key) == name or name not in registry.names(kind.kind):
+    if section.get(kind.name_key) == name or registry.check_name(kind.kind, name):
         return
     own = set(kind.model_fields) | registry.param_names(kind.kind, name)
     for key in [k for k in section if k not in own]:
@@ -189,7 +188,7 @@ def _unknown_in(prefix: str, section: type[BaseModel], given: dict[Any, Any]) ->
     valid = {f.alias or n: f.annotation for n, f in section.model_fields.items()}
     if issubclass(section, PluginSection):
         chosen = given.get(section.name_key, _default(section))
-        if chosen not in registry.names(section.kind):
+        if registry.check_name(section.kind, str(chosen)):
             valid |= dict.fromkeys(given)  # cannot tell: the wrong name itself is reported
         else:
             valid |= dict.fromkeys(registry.param_names(section.kind, str(chosen)))
@@ -251,10 +250,10 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 def _fill_plugin(name: str, section: type[PluginSection], given: dict[str, Any]) -> Iterator[str]:
     chosen = given.setdefault(section.name_key, _default(section))
-    if not isinstance(chosen, str) or chosen not in registry.names(section.kind):
-        if isinstance(chosen, str):
-            hint = nearest(chosen, registry.names(section.kind))
-            yield f"{name}.{section.name_key}: no {section.kind} is called '{chosen}'; {hint}"
+    if not isinstance(chosen, str):
+        return
+    if problem := registry.check_name(section.kind, chosen):
+        yield f"{name}.{section.name_key}: {problem}"
         return
     if section.kind == "score":
         yield from _fill_score(name, given, chosen)
@@ -334,6 +333,20 @@ def _contradictions(raw: Mapping[str, Any]) -> Iterator[str]:
     full = isinstance(baselines, list | tuple) and "full_scores" in baselines
     if full and raw.get("reference") != "full":
         yield "baselines: full_scores needs the full scores; set reference: full or leave it out"
+
+
+def _missing_companions(spec: Spec) -> Iterator[str]:
+    """Further scores that the policy reads and nobody records."""
+    for name in companions(spec.prune.policy, spec.prune.params):
+        if name not in registry.names("score"):
+            hint = nearest(name, registry.names("score"))
+            yield f"prune: no score is called '{name}'; {hint}"
+        elif name not in spec.score.names:
+            listed = ", ".join((*spec.score.names[1:], name))
+            yield (
+                f"prune.policy: {spec.prune.policy} also reads the score '{name}'; add it: "
+                f"score.also: [{listed}]"
+            )
 
 
 def _short_training(spec: Spec) -> Iterator[str]:

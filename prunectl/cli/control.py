@@ -15,7 +15,7 @@ from prunectl.cli.live import timed
 from prunectl.cli.run import leave
 from prunectl.cli.watch import print_results, watch
 from prunectl.follow import POLL_SECONDS, Follower
-from prunectl.resuming import refuse_if_changed
+from prunectl.resuming import give_labels, refuse_if_changed
 
 
 def chosen_run(text: str | None, runs_dir: Path | None) -> Run:
@@ -29,10 +29,14 @@ def chosen_run(text: str | None, runs_dir: Path | None) -> Run:
     return newest
 
 
-def resume(text: str, *, detach: bool, as_json: bool, runs_dir: Path | None) -> int:
+def resume(
+    text: str, *, detach: bool, as_json: bool, runs_dir: Path | None, labels: Path | None = None
+) -> int:
     """Continue a run where it stopped; a finished one is left as it is, a live one followed."""
     run = find_run(runs_folder(runs_dir), text)
     refuse_if_changed(run)
+    if labels is not None:
+        output.say(give_labels(run, labels))
     state = run.state()
     if state.status == "finished":
         output.say(f"{run.id} is finished; nothing to do")

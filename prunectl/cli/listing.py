@@ -18,7 +18,7 @@ from prunectl import words
 from prunectl.api import RunHandle
 from prunectl.cli import output, results
 from prunectl.cli.control import chosen_run
-from prunectl.cli.watch import say_next_steps
+from prunectl.cli.watch import NEEDS_LABELS, label_steps, say_next_steps
 from prunectl.presets import all_presets, find_preset
 
 
@@ -91,6 +91,8 @@ def _show_progress(run: Run) -> None:
 def _todo(run: Run) -> str:
     if run.state().alive:
         return f"follow it with: prunectl attach {run.id}"
+    if run.state().reason == NEEDS_LABELS:
+        return label_steps(run)
     return f"continue with: prunectl resume {run.id}"
 
 

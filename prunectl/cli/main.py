@@ -123,14 +123,21 @@ def run(
     )  # fmt: skip
 
 
-@app.command(epilog="Example: prunectl resume k3fa")
+@app.command(epilog="Example: prunectl resume k3fa --labels labels.csv")
 def resume(
-    name: RunId, detach: Detach = False, as_json: Json = False, runs_dir: RunsDir = None
+    name: RunId,
+    labels: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Labels of chosen samples; CSV: id or path, label."),
+    ] = None,
+    detach: Detach = False,
+    as_json: Json = False,
+    runs_dir: RunsDir = None,
 ) -> int:
     """Continue a stopped, failed or killed run where it was."""
     from prunectl.cli import control
 
-    return control.resume(name, detach=detach, as_json=as_json, runs_dir=runs_dir)
+    return control.resume(name, detach=detach, as_json=as_json, runs_dir=runs_dir, labels=labels)
 
 
 @app.command(epilog="Example: prunectl attach k3fa")

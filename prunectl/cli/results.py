@@ -177,6 +177,8 @@ def saving_table(rows: Sequence[Row], method: str | None) -> RenderableType | No
     if not rows:
         return None
     rates = sorted({r["rate"] for r in rows if r["method"] != "subset_only"})
+    if not rates:
+        return None
     table = _table("method", *(f"{_rate(rate)}>" for rate in rates))
     for name, group in _by(rows, "method").items():
         if not any(r["rate"] in rates for r in group):
