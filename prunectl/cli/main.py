@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from prunectl.cli import completion
+from prunectl.cli.data import app as data_commands
 
 
 class Commands(TyperGroup):
@@ -504,8 +505,11 @@ def prune(
     )  # fmt: skip
 
 
+app.add_typer(data_commands, name="data")
+
+
 LATER = (
-    "sweep", "data", "cancel",
+    "sweep", "cancel",
 )  # fmt: skip
 
 
