@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from core.errors import PrunectlError, UserError, nearest
 from core.files import read_json
+
+_TELL_SECONDS = 0.1
 
 
 def run_job(path: Path) -> int:
@@ -55,6 +58,23 @@ def _estimate(job: Mapping[str, Any]) -> dict[str, Any]:
     refuse_impossible(graph)
     store = Store(store_folder(Path(job["runs_dir"])))
     return estimate(Context(graph, dataset, store, compute, lambda _: None, lambda: False))
+
+
+def _prepare(job: Mapping[str, Any]) -> dict[str, Any]:
+    from core.data.locations import default_cache_root
+    from core.data.prepare import prepare_dataset
+    from core.spec_load import parse_data
+
+    data, last = parse_data(job["data"]), 0.0
+
+    def progress(done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last > _TELL_SECONDS:
+            last = time.monotonic()
+            _progress(done, total)
+
+    found = prepare_dataset(data, default_cache_root(), progress, workers=job.get("workers"))
+    return {"folder": str(found.folder), "fingerprint": found.fingerprint}
 
 
 def _report(job: Mapping[str, Any]) -> dict[str, Any]:
@@ -124,6 +144,7 @@ def _say(line: Mapping[str, Any]) -> None:
 _JOBS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "estimate": _estimate,
     "doctor": _doctor,
+    "prepare": _prepare,
     "report": _report,
     "compare": _compare,
 }

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from core import registry
 from core.errors import UserError, nearest
 from core.needs import companions
-from core.spec import AlsoSpec, ModelSpec, PluginSection, Section, Spec
+from core.spec import AlsoSpec, DataSpec, ModelSpec, PluginSection, Section, Spec
 
 # Parts of the contract whose implementation is not in this version.
 _LATER = {
@@ -103,6 +103,21 @@ def _registered(kind: type[PluginSection], name: str) -> str:
     """The name as it is registered: with underscores where it was written with hyphens."""
     known, plain = registry.names(kind.kind), name.replace("-", "_")
     return plain if name not in known and plain in known else name
+
+
+def parse_data(section: Mapping[str, Any]) -> DataSpec:
+    """A ``data`` section by itself, options filled in. Raises SpecError listing every problem."""
+    raw = dict(section)
+    problems = list(_unknown_in("data", DataSpec, raw))
+    problems += list(_fill_plugin("data", DataSpec, raw))
+    try:
+        data = DataSpec.model_validate(raw)
+    except ValidationError as error:
+        problems += [f"data.{line}" for line in _explain(error, raw)]
+        raise SpecError(problems, "data") from None
+    if problems:
+        raise SpecError(problems, "data")
+    return data
 
 
 def _once(problems: list[str], own: frozenset[Any]) -> list[str]:

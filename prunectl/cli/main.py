@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from prunectl.cli import completion
+from prunectl.cli.data import app as data_commands
 
 
 class Commands(TyperGroup):
@@ -336,6 +337,26 @@ def restore(
     return trash.restore(names, runs_dir)
 
 
+@app.command(epilog="Example: prunectl gc --dry-run")
+def gc(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    runs_dir: RunsDir = None,
+) -> int:
+    """Delete for good: results no run refers to, checkpoints of dead runs, the trash."""
+    from prunectl.cli import disk
+
+    return disk.gc(dry_run=dry_run, yes=yes, runs_dir=runs_dir)
+
+
+@app.command(epilog="Example: prunectl du --json")
+def du(as_json: Json = False, runs_dir: RunsDir = None) -> int:
+    """Show what each run and the shared store take on the disk."""
+    from prunectl.cli import disk
+
+    return disk.du(as_json=as_json, runs_dir=runs_dir)
+
+
 @app.command(epilog="Example: prunectl presets quickstart > my.yaml")
 def presets(
     name: Annotated[
@@ -415,8 +436,11 @@ def ui(
     return tracking.ui(port=port, runs_dir=runs_dir)
 
 
+app.add_typer(data_commands, name="data")
+
+
 LATER = (
-    "sweep", "gc", "data", "extrapolate", "prune", "cancel",
+    "sweep", "extrapolate", "prune", "cancel",
 )  # fmt: skip
 
 
