@@ -101,6 +101,18 @@ def _compare(job: Mapping[str, Any]) -> dict[str, Any]:
     return build(entries, job.get("baseline"))
 
 
+def _extrapolate(job: Mapping[str, Any]) -> dict[str, Any]:
+    from core.standalone import extrapolate_files
+
+    return extrapolate_files(job, _steps)
+
+
+def _prune(job: Mapping[str, Any]) -> dict[str, Any]:
+    from core.standalone import prune_files
+
+    return prune_files(job)
+
+
 def _doctor(job: Mapping[str, Any]) -> dict[str, Any]:
     checks = []
     for name, look in (("torch", _torch), ("faiss", _faiss), ("device", _device)):
@@ -132,6 +144,10 @@ def _device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu only"
 
 
+def _steps(what: str, done: int, total: int) -> None:
+    _say({"type": "progress", "what": what, "done": done, "total": total})
+
+
 def _progress(done: int, total: int) -> None:
     _say({"type": "progress", "done": done, "total": total})
 
@@ -147,4 +163,6 @@ _JOBS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "prepare": _prepare,
     "report": _report,
     "compare": _compare,
+    "extrapolate": _extrapolate,
+    "prune": _prune,
 }

@@ -347,14 +347,18 @@ def graph_neighbors(spec: Spec) -> int | None:
 
 
 def extrapolator_neighbors(spec: Spec) -> int | None:
-    """Neighbours that the extrapolator reads; None: none. It says so with a literal
-    ``NEEDS = ("neighbors",)`` and, where k may be left open, ``NEIGHBORS``, the most it looks at
-    then."""
+    """Neighbours that the spec's extrapolator reads; None: none."""
     if spec.extrapolate.name == MEASURED:
         return None
-    options = spec.extrapolate.params
+    return neighbors_read(spec.extrapolate.name, spec.extrapolate.params)
+
+
+def neighbors_read(method: str, options: Mapping[str, Any]) -> int | None:
+    """Neighbours that an extrapolator reads; None: none. It says so with a literal
+    ``NEEDS = ("neighbors",)`` and, where k may be left open, ``NEIGHBORS``, the most it looks at
+    then."""
     wanted = []
-    for name in (spec.extrapolate.name, *options.get("methods", ())):  # auto combines several
+    for name in (method, *options.get("methods", ())):  # auto combines several
         constants = registry.describe("extrapolator", name).constants
         if "neighbors" in constants.get("NEEDS", ()):
             k = options.get("k", "auto")

@@ -28,7 +28,7 @@ def test_the_commands_of_this_version() -> None:
     assert set(NOW) == {
         "run", "resume", "attach", "stop", "logs", "ls", "show", "rm", "restore", "presets",
         "plugins", "doctor", "where", "sync", "ui", "tui", "compare", "export", "gc", "du",
-        "report",
+        "report", "extrapolate", "prune",
     }  # fmt: skip
 
 
