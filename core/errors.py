@@ -58,11 +58,25 @@ class DiskFull(MachineError):
     kind = "disk_full"
 
 
+class CellsFailed(RunFailure):
+    """Some cells of a sweep failed; the others are not touched by it."""
+
+    kind = "cells_failed"
+    exit_code = 3
+
+
 class Stopped(PrunectlError):
     """A graceful stop was asked for and the state is safe on disk. Not a failure."""
 
     kind = "stopped"
     exit_code = 130
+
+
+class NeedsLabels(Stopped):
+    """All is done that can be without labels of the samples that were chosen. Not a failure."""
+
+    kind = "needs_labels"
+    exit_code = 0
 
 
 def nearest(word: str, valid: Iterable[str]) -> str:

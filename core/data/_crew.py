@@ -103,10 +103,9 @@ class _Crew:
                 chunk, sources = next(self._jobs, (-1, []))
             if chunk < 0:
                 return
-            paths = [source for source in sources if isinstance(source, str)]
             blobs = [source for source in sources if isinstance(source, bytes)]
-            lengths = [len(blob) for blob in blobs]
-            send(to, {"first": chunk * self._rows, "paths": paths, "lengths": lengths}, blobs)
+            told = [len(s) if isinstance(s, bytes) else s for s in sources]
+            send(to, {"first": chunk * self._rows, "sources": told}, blobs)
             self._said.put((chunk, len(sources), receive(back)[0]))
 
 

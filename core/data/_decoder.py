@@ -3,7 +3,7 @@ a file and answers on stdout. It loads neither torch nor the rest of ``core``, a
 stdin does, so none outlives its parent, however that died.
 
 A message is two lengths (JSON, bytes), JSON, bytes. The first names the file and the shape; each
-further one is a chunk: paths, or the lengths of encoded pictures whose bytes follow.
+further one is a chunk: of each picture its path, or the length of its bytes, which follow.
 """
 
 from __future__ import annotations
@@ -101,10 +101,14 @@ def _write(target: Target, first: int, block: Pixels) -> None:
 
 
 def _answer(target: Target, job: dict[str, Any], blob: bytes) -> dict[str, Any]:
-    sources: list[str | bytes] = list(job["paths"])
-    if job["lengths"]:
-        ends = np.cumsum(job["lengths"]).tolist()
-        sources = [blob[a:b] for a, b in zip([0, *ends], ends, strict=False)]
+    sources: list[str | bytes] = []
+    start = 0
+    for told in job["sources"]:
+        if isinstance(told, str):
+            sources.append(told)
+        else:
+            sources.append(blob[start : start + told])
+            start += told
     try:
         return decode_chunk(target, job["first"], sources)
     except OSError as error:

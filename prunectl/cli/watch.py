@@ -11,7 +11,7 @@ import time
 from types import FrameType
 from typing import Any
 
-from core.errors import PrunectlError
+from core.errors import NeedsLabels, PrunectlError
 from core.runs import Run, request_stop
 from prunectl import tracking
 from prunectl.cli import output, results
@@ -19,6 +19,7 @@ from prunectl.cli.live import Bars, Lines, Screen
 from prunectl.follow import Follower
 
 _RETRY_SECONDS = 1.0
+NEEDS_LABELS = NeedsLabels.kind
 
 
 class Signals:
@@ -47,7 +48,7 @@ class Signals:
 class Stopper:
     """Turns signals into a graceful stop of the worker, then into a kill."""
 
-    def __init__(self, follower: Follower, screen: Screen) -> None:
+    def __init__(self, follower: Follower[Any], screen: Screen) -> None:
         self._follower = follower
         self._screen = screen
         self._asked_at: float | None = None
@@ -81,7 +82,7 @@ def screen_for(run: Run) -> Screen:
     return Bars(console, run.id) if output.live_terminal() else Lines(console)
 
 
-def watch(follower: Follower, *, owned: bool, as_json: bool) -> int:
+def watch(follower: Follower[Run], *, owned: bool, as_json: bool) -> int:
     """Follow to the end and say it. ``owned``: signals stop the run; else they detach."""
     with Signals() as signals:
         with screen_for(follower.run) as screen:
@@ -99,7 +100,7 @@ def watch(follower: Follower, *, owned: bool, as_json: bool) -> int:
         return _last_word(follower, signals, as_json)
 
 
-def _last_word(follower: Follower, signals: Signals, as_json: bool) -> int:
+def _last_word(follower: Follower[Run], signals: Signals, as_json: bool) -> int:
     run, ending = follower.run, follower.ending
     assert ending is not None  # the caller looked
     if ending.status == "finished":
@@ -109,6 +110,8 @@ def _last_word(follower: Follower, signals: Signals, as_json: bool) -> int:
         return output.OK
     if as_json and run.summary() is not None:
         print_results(run, as_json)
+    if ending.reason == NEEDS_LABELS:
+        return _without_labels(run, as_json)
     if ending.status == "stopped" or (ending.status == "dead" and signals.count):
         how = "stopped" if ending.status == "stopped" else "stopped at once"
         output.say(f"{run.id} {how}; continue with: prunectl resume {run.id}")
@@ -118,6 +121,26 @@ def _last_word(follower: Follower, signals: Signals, as_json: bool) -> int:
     output.fail(error.what, error.todo)
     follower.forget_if_stillborn()
     return error.exit_code
+
+
+def _without_labels(run: Run, as_json: bool) -> int:
+    """Everything is done that can be; the rest is the user's."""
+    if not as_json:
+        print_results(run, as_json)
+    output.say(f"{run.id} waits for labels\n{label_steps(run)}")
+    _say_tracking(run)
+    return output.OK
+
+
+def label_steps(run: Run) -> str:
+    """How a run that waits for labels goes on."""
+    rows = [r for r in (run.summary() or {}).get("trials") or () if r["status"] == "pending"]
+    code, own = run.id.split("-")[0], [r for r in rows if r["kept_path"]]
+    listed = "" if not own else f" --rate {own[0]['rate']:g} --seed {own[0]['seed']}"
+    return (
+        f"which samples:     prunectl export {code}{listed}   (writes to-label.txt too)\n"
+        f"with their labels: prunectl resume {code} --labels FILE   (CSV: id or path, label)"
+    )
 
 
 def _say_tracking(run: Run) -> None:

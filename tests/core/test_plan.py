@@ -298,3 +298,5 @@ def test_neighbours_are_found_once_and_only_for_who_reads_them(make_spec: Make) 
     assert counts(build_graph(cells))["neighbors"] == 2
     open_k = [graph_neighbors(make_spec(extrapolate={"name": n})) for n in ("propagate", "knn")]
     assert open_k == [10, None]
+    several = {"name": "auto", "methods": ["ridge", "propagate", "label_propagation"]}
+    assert graph_neighbors(make_spec(extrapolate=several)) == 20

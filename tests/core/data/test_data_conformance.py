@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cifar_files import publish, write_cifar, write_cifar100, write_edm
-from picture_files import pixels, write_folder
+from picture_files import pixels, write_folder, write_parquet
 
 from core import registry
 from core.data import arrays
@@ -45,13 +45,17 @@ class TestBuiltIn(DatasetConformance):
         if self.name == "synthetic_cifar":
             publish(self.monkeypatch, write_cifar(folder))
             return {"root": write_edm(folder / "edm.npz"), "params": {"real_root": str(folder)}}
+        if self.name == "parquet":
+            for part, pictures in (("train", pixels(20)), ("test", pixels(6, seed=1))):
+                write_parquet(folder / f"{part}.parquet", pictures)
+            return {"root": folder}
         if self.name == "procedural":
             return {"n": 120, "size": 8, "params": {"n_test": 30}}
         return {}
 
 
 def test_they_are_found() -> None:
-    expected = {"arrays", "cifar10", "digits", "folder", "procedural"}
+    expected = {"arrays", "cifar10", "digits", "folder", "parquet", "procedural"}
     assert expected <= set(registry.names("dataset"))
     helpers = {"assemble", "bank", "base", "checks", "locations", "prepare", "truth"}
     assert not helpers & set(registry.names("dataset"))
