@@ -17,9 +17,11 @@ from core.journal import Record
 from core.sinks import names
 from core.sinks.conclusion import conclude
 from core.sinks.nodes import FAILED, FINISHED, KILLED, PARENT, RUNNING, EpochCurve, Node
+from core.sinks.params import NONE, main_score, name_of, own_method, params_of, united
 
 STATUS = {"finished": FINISHED, "failed": FAILED, "stopped": KILLED}
-_NONE = "none"
+_ALONE = ("",)
+"""The cells of a run that is no sweep."""
 
 
 class Projection:
@@ -29,10 +31,12 @@ class Projection:
         self.nodes: dict[str, Node] = {}
         self.ending: ev.RunFinished | None = None
         self.last_ms = 0
-        self._spec: Mapping[str, Any] = {}
+        self._specs: dict[str, Mapping[str, Any]] = {}
         self._plan: dict[str, Mapping[str, Any]] = {}
         self._costs: dict[str, Mapping[str, Any]] = {}
-        self._heldout: dict[int, tuple[float | None, int]] = {}
+        self._heldout: dict[tuple[int, str], tuple[float | None, int]] = {}
+        self._children: dict[tuple[str, str], str] = {}
+        self._cells: tuple[str, ...] = _ALONE
 
     @property
     def parent(self) -> Node | None:
@@ -43,6 +47,7 @@ class Projection:
         """Take in records."""
         for record in records:
             self.last_ms = round(record.ts * 1000)
+            self._cells = getattr(record, "cells", ()) or _ALONE
             self._take(record.event, self.last_ms)
 
     @singledispatchmethod
@@ -52,12 +57,15 @@ class Projection:
     @_take.register
     def _(self, event: ev.RunStarted, ms: int) -> None:
         self.ending = None
-        self._spec = event.spec
+        self._specs = {"": event.spec}
         if self.parent is None:
             name, params = event.run, names.flat({**event.spec, "tracking": {}})
             self.nodes[PARENT] = Node(PARENT, name, ms, params, {"kind": "run", "run": event.run})
+        self._go_on(_environment(event))
+
+    def _go_on(self, environment: Mapping[str, str]) -> None:
         for node in self.nodes.values():
-            node.tags |= _environment(event)
+            node.tags |= environment
             node.fresh = True
         self.nodes[PARENT].tags.pop("reason", None)
         self.nodes[PARENT].go_on()
@@ -65,6 +73,9 @@ class Projection:
     @_take.register
     def _(self, event: ev.Plan, ms: int) -> None:
         self._plan = {str(task.get("task")): task for task in event.tasks}
+        for task, about in self._plan.items():
+            for cell in self._cells_of(task) if about.get("stage") == "retrain" else ():
+                self._children[str(about.get("trial")), cell] = _child_id(task, about)
 
     @_take.register
     def _(self, event: ev.TaskStarted, ms: int) -> None:
@@ -89,11 +100,15 @@ class Projection:
 
     @_take.register
     def _(self, event: ev.Extrapolated, ms: int) -> None:
-        main = self._section("score", "name")
-        if event.chosen and event.score == main and event.seed not in self._heldout:
-            self._heldout[event.seed] = (event.heldout, ms)
+        for cell in self._cells if event.chosen else ():
+            place = (event.seed, cell)
+            if place in self._heldout or event.score != main_score(self._spec(cell)):
+                continue
+            self._heldout[place] = (event.heldout, ms)
             node = self.nodes.get(f"score-s{event.seed}")
-            if node is not None:
+            if (
+                node is not None and not cell
+            ):  # of a sweep, several methods may predict these scores
                 node.tell("extrapolation/spearman", event.heldout, ms)
 
     @_take.register
@@ -110,13 +125,14 @@ class Projection:
 
     @_take.register
     def _(self, event: ev.TrialFinished, ms: int) -> None:
-        node = self.nodes.get(event.trial)
+        cell = self._cells[0]
+        node = self.nodes.get(self._children.get((event.trial, cell), ""))
         if node is None:
             return
         for name, value in event.metrics.items():
             node.tell(f"final/{name}", value, ms)
-        if node.params.get("method") == self._section("extrapolate", "name"):
-            heldout = self._heldout.get(int(node.params["seed"]))
+        if node.params.get("method") == own_method(self._spec(cell)):
+            heldout = self._heldout.get((int(node.params["seed"]), cell))
             if heldout is not None:
                 node.tell("extrapolation/spearman", heldout[0], ms)
         node.end(FINISHED, ms)
@@ -151,7 +167,7 @@ class Projection:
 
         ``kept_digest`` gives the SHA-256 of a trial's kept ids (by their path in the run folder).
         """
-        conclude(self.nodes, self._spec, summary, self.last_ms, kept_digest)
+        conclude(self.nodes, self._spec(""), summary, self.last_ms, kept_digest)
         for node in self.nodes.values():
             node.fresh = True
 
@@ -174,42 +190,24 @@ class Projection:
         if not child or PARENT not in self.nodes:
             return None
         kind = "score" if about.get("stage") == "score" else "trial"
-        params = self._params(kind, child, int(about.get("seed", 0)))
+        trial, seed = str(about.get("trial")), int(about.get("seed", 0))
+        cells = self._cells_of(task)
+        params = united([params_of(self._spec(cell), kind, trial, seed) for cell in cells])
         tags = {**self.nodes[PARENT].tags, "kind": kind, "task": task}
-        node = Node(child, _name(kind, params), ms, params, tags)
+        node = Node(child, name_of(kind, params), ms, params, tags)
         if kind == "trial":
-            node.tags["trial"] = child
+            node.tags["trial"] = trial
             node.tell("prune/rate", float(params["prune_rate"]), ms)
-        if params["subset_fraction"] != _NONE:
+        if params["subset_fraction"] != NONE:
             node.tell("subset/fraction", float(params["subset_fraction"]), ms)
         self.nodes[child] = node
         return node
 
-    def _params(self, kind: str, child: str, seed: int) -> dict[str, str]:
-        """Every param on every child, so that each can be filtered and compared by itself. What a
-        method does not use is ``none``: a trial shared by several specs must fit them all."""
-        method, policy, rate = _parts_of(child) if kind == "trial" else (_NONE, _NONE, _NONE)
-        scored = kind == "score" or method not in ("random", "full")
-        extrapolator = self._section("extrapolate", "name")
-        return {
-            "dataset": self._section("data", "name"),
-            "paradigm": self._section("paradigm", "name"),
-            "model": self._section("model", "name"),
-            "score": self._section("score", "name") if scored else _NONE,
-            "extrapolator": extrapolator if method == extrapolator else _NONE,
-            "method": method,
-            "policy": policy,
-            "prune_rate": rate,
-            "subset_fraction": names.text_of(self._subset_fraction(), names.MAX_PARAM),
-            "seed": str(seed),
-        }
+    def _spec(self, cell: str) -> Mapping[str, Any]:
+        return self._specs.get(cell, {})
 
-    def _subset_fraction(self) -> Any:
-        fraction = self._spec.get("subset", {}).get("fraction")
-        return _NONE if fraction is None else fraction
-
-    def _section(self, section: str, key: str) -> str:
-        return names.text_of((self._spec.get(section) or {}).get(key), names.MAX_PARAM)
+    def _cells_of(self, task: str) -> tuple[str, ...]:
+        return tuple(self._plan.get(task, {}).get("cells") or _ALONE)
 
     def _stage(self, task: str) -> Any:
         return self._plan.get(task, {}).get("stage")
@@ -231,31 +229,17 @@ class Projection:
         return total
 
 
-def _child_id(task: str, about: Mapping[str, Any]) -> str:
-    if about.get("stage") == "retrain":
-        return str(about.get("trial"))
-    return task if about.get("stage") == "score" else ""
-
-
-def _parts_of(trial: str) -> tuple[str, str, str]:
-    """Method, policy and rate of a trial id, ``s0-knn-top_k-r0.3000``."""
-    _, _, rest = trial.partition("-")
-    middle, _, rate = rest.rpartition("-r")
-    method, _, policy = middle.rpartition("-")
-    return method, policy, f"{float(rate):g}"
-
-
-def _name(kind: str, params: Mapping[str, str]) -> str:
-    """Short, and different within its first ten characters, where charts cut labels."""
-    if kind == "score":
-        return f"score-s{params['seed']}"
-    policy = "" if params["policy"] == _NONE else f"-{params['policy']}"
-    return f"{params['prune_rate']}-s{params['seed']}-{params['method']}{policy}"
-
-
 def _environment(event: ev.RunStarted) -> dict[str, str]:
     tags = {"host": event.host, "device": event.device, "threads": str(event.threads)}
     tags |= {"precision": event.precision}
     tags |= {f"version.{names.key(k)}": str(v) for k, v in event.versions.items()}
     commit = event.versions.get("git")
     return tags | ({"mlflow.source.git.commit": str(commit)} if commit else {})
+
+
+def _child_id(task: str, about: Mapping[str, Any]) -> str:
+    """The trial's id, which several cells of a sweep may have for different retrainings: then the
+    task's, which is the trial's with an ending. Empty for a task that is no child."""
+    if about.get("stage") == "retrain":
+        return task.removeprefix("retrain-")
+    return task if about.get("stage") == "score" else ""
