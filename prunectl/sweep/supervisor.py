@@ -30,6 +30,7 @@ from core.plan import Task
 from core.planning import SweepPlan, data_key, plan_cells
 from core.runs import Run
 from core.session import Session, differences, versions
+from core.sinks.start import track
 from core.sweep_spec import Cell, SweepSpec
 from core.sweeps import Sweep
 from prunectl.sweep.endings import Ending, Endings
@@ -129,6 +130,7 @@ class Supervisor:
             self.plan: SweepPlan = plan_cells(self.cells, looked.facts)
             places = self._slots(looked.devices)
             self._announce(places)
+            track(self.session, self.cells[0].spec.tracking)
             closed = self._closed()
             if len(closed) < len(self.cells):
                 weights = {task.id: _weight(task) for task in self.plan.graph.tasks}
