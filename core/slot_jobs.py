@@ -19,6 +19,7 @@ from types import FrameType
 from typing import Any
 
 import torch
+import torch._inductor.config  # deterministic algorithms need it; its import takes seconds
 
 from core import cell_files, slots
 from core import events as ev

@@ -20,8 +20,9 @@ from core.spec import Spec
 
 Told = Literal["not", "in part", "whole"]
 
-PRELOAD = ("core.slot_jobs",)
-"""Modules that a fork server loads once, so that a worker is there in milliseconds."""
+PRELOAD = ("core.slot_jobs", "pandas")
+"""Modules that a fork server loads once, so that a worker is there in milliseconds. pyarrow loads
+pandas where it is installed."""
 
 
 @dataclass(frozen=True)

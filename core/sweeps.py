@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import UserError
+from core.errors import UserError, nearest
 from core.files import read_json, write_atomic, write_json
 from core.locks import hostname
 from core.runs import CELLS, SWEEP_FILE, Folder, Run, State, find_run, list_runs, new_folder
@@ -94,4 +94,7 @@ def find(runs: Path, text: str) -> Run | Sweep:
     if found:
         names = ", ".join([*(s.id for s in found), *others][:6])
         raise UserError(f"'{text}' fits {len(found) + len(others)} runs: {names}")
+    if sweeps and not others:
+        hint = nearest(text, [*(s.id for s in sweeps), *(r.id for r in list_runs(runs))])
+        raise UserError(f"no run is called '{text}' in {runs}", hint)
     return find_run(runs, text)

@@ -123,6 +123,12 @@ class Supervisor:
 
     def work(self) -> None:
         """Look, plan, compute until nothing is left. CellsFailed when some cells failed."""
+        closed = self._closed()
+        if len(closed) < len(self.cells):
+            self._compute(closed)
+        self._conclude()
+
+    def _compute(self, closed: set[int]) -> None:
         executor = self._executor()
         self.session.executor = executor
         try:
@@ -131,19 +137,16 @@ class Supervisor:
             places = self._slots(looked.devices)
             self._announce(places)
             track(self.session, self.cells[0].spec.tracking)
-            closed = self._closed()
-            if len(closed) < len(self.cells):
-                weights = {task.id: _weight(task) for task in self.plan.graph.tasks}
-                self.schedule = Schedule(self.plan.graph, weights, closed)
-                self.endings = Endings(
-                    self.session.sweep, self.plan, looked.facts, self.ledger,
-                    lambda event, cells: self.session.tell(event, cells, None),
-                )  # fmt: skip
-                executor.open(places)
-                self._loop(executor)
+            weights = {task.id: _weight(task) for task in self.plan.graph.tasks}
+            self.schedule = Schedule(self.plan.graph, weights, closed)
+            self.endings = Endings(
+                self.session.sweep, self.plan, looked.facts, self.ledger,
+                lambda event, cells: self.session.tell(event, cells, None),
+            )  # fmt: skip
+            executor.open(places)
+            self._loop(executor)
         finally:
             executor.close()
-        self._conclude()
 
     def _executor(self) -> Executor:
         sweep = self.session.sweep

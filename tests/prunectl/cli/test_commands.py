@@ -87,7 +87,7 @@ def _complete(words: str, runs: Path) -> list[str]:
 def test_the_shell_completes_runs_and_presets(new_run: Run, runs: Path) -> None:
     assert _complete("show ", runs) == [new_run.id]
     assert _complete(f"show {new_run.id[:2]}", runs) == [new_run.id]
-    assert _complete("run quick", runs) == ["quickstart"]
+    assert _complete("run quick", runs) == ["quickstart", "quickstart-sweep"]
     assert _complete("run --preset cif", runs) == ["cifar10-du"]
     assert _complete("plugins ext", runs) == ["extrapolator"]
 
