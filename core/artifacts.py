@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core import peek
 from core.data.bank import Dataset, open_dataset
 from core.data.base import DataSpec
 from core.data.locations import default_cache_root
@@ -17,15 +17,18 @@ from core.errors import PrunectlError, UserError
 from core.runs import Run
 
 
-def read_scores(run: Run, seed: int, without: Collection[str] = ()) -> dict[str, NDArray[Any]]:
+def read_scores(run: Run, seed: int) -> dict[str, NDArray[Any]]:
     """Columns of ``scores/seed-S.parquet`` by name, each ``[N]``, ordered by sample id; null
-    numbers are NaN. ``without``: columns not to be read; texts take the most memory."""
+    numbers are NaN."""
     import pyarrow.parquet as pq
 
-    path = _existing(run, run.path / "scores" / f"seed-{seed}.parquet")
-    wanted = [name for name in pq.read_schema(path).names if name not in without]
-    table = pq.read_table(path, columns=wanted)
+    table = pq.read_table(_scores(run, seed))
     return {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
+
+
+def peek_scores(run: Run, seed: int) -> dict[str, NDArray[Any]]:
+    """The same without texts and as memory maps, for who must stay small: see ``core.peek``."""
+    return peek.peek_scores(_scores(run, seed))
 
 
 def read_kept(run: Run, trial: str) -> NDArray[np.int64]:
@@ -63,6 +66,10 @@ def dataset_of(run: Run, data: DataSpec) -> tuple[Dataset | None, str]:
     if known and known != dataset.fingerprint:
         return None, "the prepared data is not what this run saw"
     return dataset, ""
+
+
+def _scores(run: Run, seed: int) -> Path:
+    return _existing(run, run.path / "scores" / f"seed-{seed}.parquet")
 
 
 def _existing(run: Run, path: Path) -> Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from statistics import fmean
 from typing import Any
@@ -26,11 +26,14 @@ from core.stages.base import Context
 from core.store import Store
 from core.summary import Summary
 from core.training.devices import Compute
+from core.work import report
 
 Figures = dict[str, float | None]
 
 
-def fill(job: CellJob, dataset: Dataset, store: Store, compute: Compute) -> Figures:
+def fill(
+    job: CellJob, dataset: Dataset, store: Store, compute: Compute, emit: Callable[[ev.Event], None]
+) -> Figures:
     """Make the folder; the figures that people compare. Its last word is ``state.json``."""
     run = Run(job.folder)
     run.path.mkdir(parents=True, exist_ok=True)
@@ -39,12 +42,14 @@ def fill(job: CellJob, dataset: Dataset, store: Store, compute: Compute) -> Figu
     graph, used = build_graph([(job.spec, job.facts)]), versions()
     _write_journal(job, run, graph, compute, used)
     keys = {name: list(found) for name, found in job.keys.items()}
-    ctx = Context(graph, dataset, store, compute, lambda _: None, lambda: False, keys=keys)
+    ctx = Context(graph, dataset, store, compute, emit, lambda: False, keys=keys)
     summary = Summary(ctx, run, used)
     for task in graph.tasks:
         if task.id in keys:
             summary.task_done(task, job.reused[task.id])
     summary.write(job.status, job.reason)
+    if job.status != "failed":
+        report(ctx, run)
     run.write_state(replace(_state(job.status, job.reason), pid=None, pid_start=None))
     return figures(run.summary() or {}, job.spec.extrapolate.name)
 

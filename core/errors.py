@@ -72,6 +72,13 @@ class Stopped(PrunectlError):
     exit_code = 130
 
 
+class NeedsLabels(Stopped):
+    """All is done that can be without labels of the samples that were chosen. Not a failure."""
+
+    kind = "needs_labels"
+    exit_code = 0
+
+
 def nearest(word: str, valid: Iterable[str]) -> str:
     """A phrase naming the valid word closest to ``word``, or listing them when none is close."""
     names = sorted(valid)

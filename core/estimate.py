@@ -119,7 +119,7 @@ def disk_bytes(ctx: Context) -> int:
     with torch.device("meta"):
         net = construct(spec.model, ctx.dataset.train)
     weights = 4 * int(sum(p.numel() for p in net.state_dict().values()))
-    scores = 1 + len(spec.score.also)
+    scores = len(spec.score.names)
     per_seed = 4 * facts.n_train * net.embedding_dim + facts.n_train * scores * 40
     per_seed += weights * (2 if spec.reference == "full" else 1)
     retrainings = [t for t in ctx.graph.tasks if t.stage == "retrain"]

@@ -116,7 +116,9 @@ def _one(run: Run, row: Row) -> dict[str, Any]:
     table = _table(run, int(row["seed"]))
     column = _column(run, row)
     score = None if table is None or column not in table else table[column][ids]
-    how = f"the set that {row['method']} kept in seed {row['seed']} and was retrained on"
+    how = f"the set that {row['method']} kept in seed {row['seed']}"
+    if row["status"] == "finished":
+        how += " and was retrained on"
     return {**_about(run, ids, table), "how": how, "score": score}
 
 

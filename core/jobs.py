@@ -42,6 +42,7 @@ def _estimate(job: Mapping[str, Any]) -> dict[str, Any]:
     from core.runs import store_folder
     from core.spec_load import parse_spec
     from core.stages.base import Context
+    from core.stages.prune import refuse_impossible
     from core.store import Store
     from core.training import devices
     from core.work import facts_of
@@ -51,8 +52,22 @@ def _estimate(job: Mapping[str, Any]) -> dict[str, Any]:
     devices.apply(compute)
     dataset = prepare_dataset(spec.data, default_cache_root(), _progress)
     graph = build_graph([(spec, facts_of(dataset))])
+    refuse_impossible(graph)
     store = Store(store_folder(Path(job["runs_dir"])))
     return estimate(Context(graph, dataset, store, compute, lambda _: None, lambda: False))
+
+
+def _report(job: Mapping[str, Any]) -> dict[str, Any]:
+    from core.report.many.page import write_runs
+    from core.report.run import write_report
+    from core.runs import Run
+
+    out = Path(job["out"]) if job.get("out") else None
+    if "runs" in job:
+        return {
+            "path": str(write_runs([Run(Path(path)) for path in job["runs"]], Path(job["out"])))
+        }
+    return {"path": str(write_report(Run(Path(job["run"])), out))}
 
 
 def _compare(job: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,5 +134,6 @@ _JOBS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "estimate": _estimate,
     "estimate_sweep": _estimate_sweep,
     "doctor": _doctor,
+    "report": _report,
     "compare": _compare,
 }

@@ -127,6 +127,31 @@ def search_rows(
         yield part, index.search(block, k, None if exclude is None else exclude[part])
 
 
+def among_all(
+    embeddings: Floats,
+    k: int,
+    *,
+    metric: Metric = "cosine",
+    threads: int | None = None,
+    device: str = "cpu",
+    progress: Callable[[int, int], None] | None = None,
+) -> Neighbors:
+    """The ``k`` nearest of every row of ``embeddings`` ``[N, d]`` among all others: ``[N, k]``.
+
+    ``progress`` is called with the rows done and all rows after every block.
+    """
+    everyone = np.arange(len(embeddings), dtype=np.int64)
+    found = Neighbors(np.empty((len(everyone), k), np.float32), np.empty((len(everyone), k), int))
+    search = search_rows(
+        embeddings, everyone, everyone, k, metric=metric, threads=threads, device=device
+    )
+    for part, near in search:
+        found.distances[part], found.indices[part] = near
+        if progress is not None:
+            progress(part.stop, len(everyone))
+    return found
+
+
 def _shift(base: Floats) -> Callable[[Floats], Floats]:
     """Moves the origin to the base's mean.
 

@@ -6,9 +6,21 @@ from collections.abc import Callable
 from typing import Any
 
 from core import events as ev
-from core.errors import PrunectlError, RunFailure, Stopped
+from core.errors import NeedsLabels, PrunectlError, RunFailure, Stopped
+from core.labels import unlabelled
 from core.plan import Task
-from core.stages import embed, extrapolate, prune, reference, retrain, score, subset, train_task
+from core.stages import (
+    embed,
+    extrapolate,
+    measure,
+    neighbors,
+    prune,
+    reference,
+    retrain,
+    score,
+    subset,
+    train_task,
+)
 from core.stages.base import Context, Entry
 from core.store import Seal
 
@@ -16,6 +28,8 @@ STAGES: dict[str, Any] = {
     "subset": subset,
     "score": score,
     "embed": embed,
+    "neighbors": neighbors,
+    "measure": measure,
     "reference": reference,
     "extrapolate": extrapolate,
     "prune": prune,
@@ -28,8 +42,12 @@ def run_graph(ctx: Context, finished: Callable[[Task, bool], None], *, fresh: bo
 
     ``fresh`` computes everything again. Raises what stopped it after saying so in the journal.
     """
+    waiting: dict[str, int] = {}
     for task in ctx.graph.tasks:
         ctx.check()
+        if missing := without_label(task, ctx):
+            waiting[task.id] = missing
+            continue
         try:
             reused = run_task(task, ctx, fresh=fresh)
         except Stopped:
@@ -42,6 +60,24 @@ def run_graph(ctx: Context, finished: Callable[[Task, bool], None], *, fresh: bo
             ctx.emit(ev.TaskFailed(task.id, "failed", what, "see worker.log"))
             raise RunFailure(f"{task.id}: {what}", "worker.log has the traceback") from error
         finished(task, reused)
+    if waiting:
+        raise _needs_labels(waiting, len([t for t in ctx.graph.tasks if t.stage == "retrain"]))
+
+
+def without_label(task: Task, ctx: Context) -> int:
+    """How many samples a retraining would need that have no label."""
+    if task.stage != "retrain" or ctx.source.train.targets.min() >= 0:
+        return 0
+    return len(unlabelled(ctx.dataset, retrain.kept_ids(task, ctx)))
+
+
+def _needs_labels(waiting: dict[str, int], retrainings: int) -> NeedsLabels:
+    first, count = next(iter(waiting.items()))
+    return NeedsLabels(
+        f"{len(waiting)} of {retrainings} retrainings wait for labels "
+        f"({first}: {count} samples without)",
+        "list them with `prunectl export`, label them, go on with `prunectl resume --labels FILE`",
+    )
 
 
 def run_task(task: Task, ctx: Context, *, fresh: bool = False) -> bool:

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from core import registry
 from core.errors import UserError
+from core.needs import MEASURED, companions, policy_needs, policy_neighbors, score_kind
+from core.span import epochs_read
 from core.spec import Spec
-from core.spec_load import default_score
 from core.units import digest, n_keep, round_share, sample_passes
 
 
@@ -26,6 +28,8 @@ class DataFacts:
     n_test: int
     classes: int
     fingerprint: str = ""
+    n_labelled: int | None = None
+    """Training samples with a label; None: all of them."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ class Task:
     """A unit of work: one stage with its inputs.
 
     ``passes`` counts samples shown to a net (with backward or not), evaluation left out.
-    ``scores`` are the resolved score sections that a scoring task records.
+    ``scores`` are the resolved score sections that a scoring task records; ``net`` counts the
+    scoring nets of a seed that are averaged.
     """
 
     id: str
@@ -60,6 +65,7 @@ class Task:
     passes: int = 0
     extra_passes: int = 0
     scores: tuple[Mapping[str, Any], ...] = ()
+    net: int = 0
     identity: str = ""
     cells: tuple[int, ...] = (0,)
 
@@ -101,6 +107,8 @@ class Graph:
 def subset_size(spec: Spec, facts: DataFacts) -> int:
     """m, the number of scored samples. UserError when it cannot be drawn."""
     total, subset = facts.n_train, spec.subset
+    if subset.how == "labelled":
+        return _labelled_size(facts)
     size = subset.n if subset.n is not None else round_share(subset.fraction or 0.0, total)
     if size < facts.classes:
         raise UserError(
@@ -109,6 +117,26 @@ def subset_size(spec: Spec, facts: DataFacts) -> int:
         )
     if size >= total:
         raise UserError(f"subset.n = {size} is not smaller than the {total} training samples")
+    return size
+
+
+def _check_labels(spec: Spec, facts: DataFacts) -> None:
+    """Full-data scores need every label; what is chosen may be labelled later."""
+    missing = 0 if facts.n_labelled is None else facts.n_train - facts.n_labelled
+    if missing and spec.reference == "full":
+        what = f"reference: full trains on everything, and {missing:,} samples have no label"
+        raise UserError(what, "use reference: none")
+
+
+def _labelled_size(facts: DataFacts) -> int:
+    size = facts.n_train if facts.n_labelled is None else facts.n_labelled
+    if size == facts.n_train:
+        raise UserError(
+            "subset.how is labelled, but every training sample has a label",
+            "use subset.how: random, with a fraction",
+        )
+    if size < facts.classes:
+        raise UserError(f"{size} samples are labelled, of {facts.classes} classes", "label more")
     return size
 
 
@@ -147,6 +175,7 @@ def build_graph(cells: Sequence[tuple[Spec, DataFacts]]) -> Graph:
     taken: dict[str, str] = {}  # task ids of the graph -> identities
     names: list[Mapping[str, str]] = []
     for index, (spec, facts) in enumerate(cells):
+        _check_labels(spec, facts)
         local: dict[str, str] = {}  # this cell's task ids -> the graph's
         for task in _cell_tasks(spec, facts):
             draft = drafts.get(task.identity)
@@ -191,8 +220,8 @@ class _Draft:
 def wanted_scores(spec: Spec) -> tuple[Mapping[str, Any], ...]:
     """Resolved sections of the scores to record, the one that is pruned by first."""
     main = {k: v for k, v in spec.score.model_dump(mode="json").items() if k != "also"}
-    others = ({**default_score(name), "nets": 1, "cross_fit": 0} for name in spec.score.also)
-    return (main, *others)
+    of_the_run = {key: main[key] for key in ("nets", "cross_fit")}
+    return (main, *({**a.model_dump(mode="json"), **of_the_run} for a in spec.score.also))
 
 
 def _cell_tasks(spec: Spec, facts: DataFacts) -> Iterable[Task]:
@@ -220,50 +249,126 @@ def _seed_tasks(
         identities[name] = identity
         return Task(name, stage, seed, needs, identity=identity, **more)
 
-    subset, score, embed = f"subset-s{seed}", f"score-s{seed}", f"embed-s{seed}"
-    reference, extrapolate = f"reference-s{seed}", f"extrapolate-s{seed}"
-    scores = wanted_scores(spec)
-    yield task(subset, (), {"subset": plain["subset"], **base})
-    yield task(score, (subset,), net, scores=scores, **_scoring_passes(spec, size, scores))
-    yield task(embed, (subset, score), {}, passes=total)
-    yield task(
-        extrapolate, (subset, score, embed), {"extrapolate": plain["extrapolate"], "scores": scores}
-    )
+    names = _Names(spec, seed)
+    scores, kind = wanted_scores(spec), score_kind(spec.score.name)
+    kept = recorded(scores) if kind == "trained" else ()
+    if kind != "given" or "subset_only" in spec.baselines:
+        yield task(names.subset, (), {"subset": plain["subset"], **base})
+    if kind != "given":
+        passes = _scoring_passes(spec, size, kept)
+        for i, name in enumerate(names.nets):
+            parts = {**net, "net": i} if i else net
+            yield task(name, (names.subset,), parts, scores=kept, net=i, **passes)
+        yield task(names.embed, (names.subset, names.nets[0]), {}, passes=total)
+    if (k := graph_neighbors(spec)) is not None:
+        yield task(names.neighbors, (names.embed,), {"k": k})
+    if kind == "trained":
+        parts = {"extrapolate": plain["extrapolate"], "scores": scores}
+        yield task(names.extrapolate, names.extrapolation(), parts)
+    else:
+        needs: tuple[str, ...] = (names.embed,) if kind == "embedded" else ()
+        yield task(names.measure, needs, {"scores": scores, **base})
     if spec.reference == "full":
-        yield task(reference, (), net, scores=scores, **_scoring_passes(spec, total, scores))
-    everything = trials(spec, facts, seed)
-    inputs = {
-        spec.extrapolate.name: (subset, score, embed, extrapolate),
-        "random": (),
-        "subset_only": (subset, score),
-        "true_random": (subset, score),
-        "full_scores": (reference,),
-    }
-    for trial in everything:
+        passes = _scoring_passes(spec, total, kept)
+        yield task(names.reference, (), net, scores=kept, **passes)
+    for trial in trials(spec, facts, seed):
         selection: tuple[str, ...] = ()
         if trial.method != "full":
-            needs = inputs[trial.method]
-            if trial.method == "subset_only" and trial.n_keep == size:
-                needs = (subset,)
+            needs = names.selection(trial, size)
+            reads_scores = {names.nets[0], names.reference, names.measure} & {*needs}
+            wanted = _read_by_policy(spec, scores) if reads_scores else None
             parts = {
                 "trial": [trial.method, trial.policy, trial.rate],
                 "params": spec.prune.params if trial.policy == spec.prune.policy else {},
-                "score": scores[0] if {score, reference} & set(needs) else None,
+                "score": wanted,
                 **base,
             }
             yield task(f"prune-{trial.id}", needs, parts, trial=trial)
             selection = (f"prune-{trial.id}",)
         parts = {**base, "model": plain["model"], "retrain": plain["retrain"], "rate": trial.rate}
-        passes = retrain_passes(spec, facts, trial.n_keep)
-        yield task(f"retrain-{trial.id}", selection, parts, trial=trial, passes=passes)
+        count = retrain_passes(spec, facts, trial.n_keep)
+        yield task(f"retrain-{trial.id}", selection, parts, trial=trial, passes=count)
+
+
+class _Names:
+    """Ids of one seed's tasks, and which of them a selection needs."""
+
+    def __init__(self, spec: Spec, seed: int) -> None:
+        self.spec = spec
+        self.kind = score_kind(spec.score.name)
+        self.subset, self.embed, self.measure, self.neighbors, self.extrapolate, self.reference = (
+            f"{stage}-s{seed}"
+            for stage in ("subset", "embed", "measure", "neighbors", "extrapolate", "reference")
+        )
+        further = range(1, spec.score.nets if self.kind == "trained" else 1)
+        self.nets = (f"score-s{seed}", *(f"score-s{seed}-net{i}" for i in further))
+
+    def extrapolation(self) -> tuple[str, ...]:
+        """What the extrapolation reads."""
+        found = (self.subset, *self.nets, self.embed)
+        return (*found, self.neighbors) if extrapolator_neighbors(self.spec) else found
+
+    def selection(self, trial: Trial, size: int) -> tuple[str, ...]:
+        """What the selection of a trial reads, where the subset has ``size`` samples."""
+        method = trial.method
+        if method == "random":
+            return ()
+        if method == "subset_only" and trial.n_keep == size:
+            return (self.subset,)
+        if method == self.spec.extrapolate.name:
+            measured = (*self.extrapolation(), self.extrapolate)
+            needs = measured if self.kind == "trained" else (self.measure,)
+        elif method == "full_scores":
+            needs = (self.reference,)
+        else:
+            needs = (self.subset, *(self.nets if self.kind == "trained" else (self.measure,)))
+        also = {"embeddings": self.embed, "neighbors": self.neighbors}
+        wanted = [also[n] for n in policy_needs(self.spec.prune.policy) if n in also]
+        return (*needs, *(name for name in wanted if name not in needs))
+
+
+def recorded(scores: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    """What one net records: the same, however many nets are averaged."""
+    return tuple({k: v for k, v in s.items() if k not in ("nets", "cross_fit")} for s in scores)
+
+
+def _read_by_policy(spec: Spec, scores: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    further = companions(spec.prune.policy, spec.prune.params)
+    return [scores[0], *(s for s in scores[1:] if s["name"] in further)]
+
+
+def graph_neighbors(spec: Spec) -> int | None:
+    """Neighbours of every sample among all samples that extrapolator or policy read; None: none."""
+    wanted = [k for k in (extrapolator_neighbors(spec), policy_neighbors(spec)) if k is not None]
+    return max(wanted, default=None)
+
+
+def extrapolator_neighbors(spec: Spec) -> int | None:
+    """Neighbours that the extrapolator reads; None: none. It says so with a literal
+    ``NEEDS = ("neighbors",)`` and, where k may be left open, ``NEIGHBORS``, the most it looks at
+    then."""
+    if spec.extrapolate.name == MEASURED:
+        return None
+    options = spec.extrapolate.params
+    wanted = []
+    for name in (spec.extrapolate.name, *options.get("methods", ())):  # auto combines several
+        constants = registry.describe("extrapolator", name).constants
+        if "neighbors" in constants.get("NEEDS", ()):
+            k = options.get("k", "auto")
+            wanted.append(int(constants["NEIGHBORS"] if k == "auto" else k))
+    return max(wanted, default=None)
 
 
 def _scoring_passes(spec: Spec, count: int, scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     train = sample_passes(spec.train.epochs.steps(count, spec.train.batch), count, spec.train.batch)
-    modes = {s.get("record") for s in scores}
-    extra = train if "extra_forward" in modes else 0
-    if "eval_pass" in modes:
-        extra += spec.train.epochs.epochs(count, spec.train.batch) * count
+    epochs = spec.train.epochs.epochs(count, spec.train.batch)
+    extra = 0
+    for mode, everything in (("extra_forward", train), ("eval_pass", epochs * count)):
+        sections = [s for s in scores if s.get("record") == mode]
+        if any("span" not in s for s in sections):  # an epoch that is cut short counts as well
+            extra += everything
+        else:
+            extra += count * len({e for s in sections for e in epochs_read(s, epochs)})
     return {"passes": train + extra, "extra_passes": extra}
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from core.errors import UserError
-from core.plan import DataFacts, Graph, Task, build_graph, wanted_scores
+from core.plan import DataFacts, Graph, Task, build_graph, recorded, wanted_scores
 from core.spec import Spec
 from core.spec_load import SpecError
 from core.sweep_spec import Cell, shown
@@ -31,7 +31,7 @@ class SweepPlan:
     graph: Graph
 
     def piece(self, task: Task) -> Graph:
-        """The task and what it directly needs, as a graph of one spec."""
+        """The task and all it needs, as a graph of one spec."""
         return piece(self.graph, task)
 
     def to_dicts(self) -> list[dict[str, Any]]:
@@ -65,12 +65,22 @@ def plan_cells(cells: Sequence[Cell], facts: Mapping[str, DataFacts]) -> SweepPl
 
 
 def piece(graph: Graph, task: Task) -> Graph:
-    """A graph of one spec that holds the task and its direct needs.
+    """A graph of one spec that holds the task and all it needs, directly or not.
 
     A needed scoring run carries only the scores this spec reads: the whole graph's may have the
     same score with the settings of other cells.
     """
     spec, facts = graph.spec_of(task), graph.facts[task.cells[0]]
-    needs = [replace(graph[name], cells=(0,)) for name in task.needs]
-    needs = [replace(n, scores=wanted_scores(spec)) if n.scores else n for n in needs]
+    needs = [replace(need, cells=(0,)) for need in _needed(graph, task)]
+    own = recorded(wanted_scores(spec))
+    needs = [replace(n, scores=own) if n.scores else n for n in needs]
     return Graph((*needs, replace(task, cells=(0,))), (spec,), (facts,))
+
+
+def _needed(graph: Graph, task: Task) -> list[Task]:
+    """All that the task needs, each after what it needs itself."""
+    found: dict[str, Task] = {}
+    for name in task.needs:
+        for need in (*_needed(graph, graph[name]), graph[name]):
+            found.setdefault(need.id, need)
+    return list(found.values())

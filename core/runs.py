@@ -28,6 +28,7 @@ ALIVE = ("queued", "running")
 TRASH = ".trash"
 CELLS = "cells"
 SWEEP_FILE = "sweep.yaml"
+REPORT = "report.html"
 _STARTUP_SECONDS = 60.0
 
 

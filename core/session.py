@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any
 
 from core import events as ev
-from core.errors import PrunectlError, RunFailure, Stopped, UserError
+from core.errors import NeedsLabels, PrunectlError, RunFailure, Stopped, UserError
 from core.files import disk_errors
 from core.journal import Journal, Record, read
 from core.locks import hostname, process_start, try_lock
@@ -66,6 +66,9 @@ class Session:
         beat.start()
         try:
             work(self, self._given())
+        except NeedsLabels as error:
+            self.emit(ev.Message("info", str(error)))
+            return self._end("stopped", error.kind, error.exit_code)
         except Stopped:
             return self._end("stopped", "stopped", self._stop_code())
         except PrunectlError as error:

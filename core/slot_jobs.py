@@ -28,7 +28,7 @@ from core.data.locations import default_cache_root
 from core.data.prepare import prepare_dataset
 from core.errors import PrunectlError, RunFailure, Stopped
 from core.leases import lease
-from core.pipeline import run_task
+from core.pipeline import run_task, without_label
 from core.plan import Task
 from core.planning import data_key
 from core.runs import store_folder
@@ -149,8 +149,8 @@ class _Worker:
         if isinstance(job, slots.LookJob):
             return self._look(job)
         if isinstance(job, slots.CellJob):
-            self._use(job.spec)
-            return cell_files.fill(job, self._data_of(job.spec), self.store, self._use(job.spec))
+            data = self._data_of(job.spec)
+            return cell_files.fill(job, data, self.store, self._use(job.spec), self._emit)
         return self._task(job)
 
     def _look(self, job: slots.LookJob) -> slots.Looked:
@@ -176,6 +176,8 @@ class _Worker:
             _feeds=self._feeds_of(spec, compute),
         )  # fmt: skip
         ctx.check()
+        if missing := without_label(task, ctx):
+            return slots.TaskDone((), False, missing)
         reused = run_task(task, ctx)
         return slots.TaskDone(ctx.keys[job.task], reused)
 

@@ -20,7 +20,7 @@ from core.spec import Spec
 
 Told = Literal["not", "in part", "whole"]
 
-PRELOAD = ("core.slot_jobs", "pandas")
+PRELOAD = ("core.slot_jobs", "core.report.run", "pandas")
 """Modules that a fork server loads once, so that a worker is there in milliseconds. pyarrow loads
 pandas where it is installed."""
 
@@ -147,10 +147,12 @@ ENDS = (Done, Failed, Stopped, Busy, Lost)
 
 @dataclass(frozen=True)
 class TaskDone:
-    """Answer to a :class:`TaskJob`."""
+    """Answer to a :class:`TaskJob`. ``unlabelled``: it was not done, because so many of its samples
+    have no label."""
 
     keys: Sequence[str]
     reused: bool
+    unlabelled: int = 0
 
 
 @dataclass(frozen=True)

@@ -77,9 +77,9 @@ class ModelSpec(PluginSection):
 
     kind: ClassVar[Kind] = "model"
     name: str
-    """Architecture: `prunectl plugins model` lists them."""
-    weights: None = None
-    """Local initial weights."""
+    """Architecture (`prunectl plugins model`), or your own `package.module:function`."""
+    weights: Path | None = None
+    """File of initial weights, a torch state_dict; every training starts from them."""
 
 
 class SubsetSpec(Section):
@@ -89,11 +89,16 @@ class SubsetSpec(Section):
     """Share of train; give this or n."""
     n: int | None = Field(default=None, ge=2)
     """Number of samples; give this or fraction."""
-    how: Literal["random", "class_balanced"] = "random"
-    """random: first ids of the seed's permutation, so subsets nest; class_balanced: per class."""
+    how: Literal["random", "class_balanced", "labelled"] = "random"
+    """random: first ids of the seed's permutation, so subsets nest; class_balanced: per class;
+    labelled: every sample that has a label, without fraction or n."""
 
     @model_validator(mode="after")
     def _one_size(self) -> SubsetSpec:
+        if self.how == "labelled":
+            if self.fraction is not None or self.n is not None:
+                raise ValueError("labelled takes every labelled sample: set fraction and n to null")
+            return self
         if (self.fraction is None) == (self.n is None):
             raise ValueError("give either fraction or n")
         return self
@@ -181,24 +186,34 @@ class WindowSpec(Section):
     """Leave the very last window out, as two published implementations do."""
 
 
-class ScoreSpec(PluginSection):
-    """The importance score."""
+class AlsoSpec(PluginSection):
+    """A further score that is recorded and extrapolated, never pruned by."""
 
     kind: ClassVar[Kind] = "score"
     name: str
     """Score: `prunectl plugins score` lists them."""
     preset: str | None = None
     """Published settings; sets record, window and options. A key written out wins."""
-    also: tuple[str, ...] = ()
-    """Further scores that are recorded and extrapolated, never pruned by."""
     record: Literal["train_forward", "extra_forward", "eval_pass"] | None = None
     """What is recorded: the training forward, an extra eval forward a step, or a pass an epoch."""
     window: WindowSpec | None = None
     """Window of trajectory scores."""
+
+
+class ScoreSpec(AlsoSpec):
+    """The importance score."""
+
+    also: tuple[AlsoSpec, ...] = ()
+    """Further scores, never pruned by: names, or {name: .., preset: .., and so on}."""
     nets: Literal[1] = 1
     """Scoring nets that are averaged."""
     cross_fit: Literal[0] = 0
     """Folds of cross-fitted scoring nets."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All recorded scores, the one that is pruned by first."""
+        return (self.name, *(other.name for other in self.also))
 
 
 class EmbedSpec(Section):

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ValidationError
 
 from core import registry
 from core.errors import UserError, nearest
-from core.spec import PluginSection, Section, Spec
-from core.units import Duration
+from core.needs import companions
+from core.spec import AlsoSpec, PluginSection, Section, Spec
 
 # Parts of the contract whose implementation is not in this version.
 _LATER = {
@@ -25,11 +25,9 @@ _LATER = {
     "score.nets": "several scoring nets are not in this version; leave it 1",
     "score.cross_fit": "cross-fitting is not in this version; leave it 0",
     "embed.from": "only scoring_net is in this version",
-    "model.weights": "initial weights are not in this version",
 }
 _LATER_VALUES = {
     "retrain.budget": {"seconds"},
-    "subset.how": {"labelled"},
     "baselines": {"direct", "rs2", "infobatch"},
 }
 _SECTIONS: dict[str, type[Section]] = {
@@ -59,6 +57,8 @@ def parse_spec(mapping: Mapping[str, Any], where: str = "the spec") -> Spec:
     if not isinstance(mapping, Mapping):
         raise SpecError([f"{where} is not a mapping of sections; see `prunectl presets`"], where)
     raw = {k: dict(v) if isinstance(v, Mapping) else v for k, v in mapping.items()}
+    for section in _SECTIONS:
+        _plain_name(section, raw.get(section))
     given = raw.get("retrain")
     own = frozenset(given) if isinstance(given, dict) else frozenset()
     problems = list(_unknown_keys(raw))
@@ -69,10 +69,25 @@ def parse_spec(mapping: Mapping[str, Any], where: str = "the spec") -> Spec:
         spec = Spec.model_validate(known)
     except ValidationError as error:
         raise SpecError(_once([*problems, *_explain(error, known)], own), where) from None
-    problems += list(_short_window(spec))
+    problems = problems or [*_short_training(spec), *_missing_companions(spec)]
     if problems:
         raise SpecError(_once(problems, own), where)
     return spec
+
+
+def _plain_name(section: str, given: Any) -> None:
+    """Let a plug-in be named with hyphens, as published names often are."""
+    kind = _SECTIONS[section]
+    if not (issubclass(kind, PluginSection) and isinstance(given, dict)):
+        return
+    if isinstance(given.get(kind.name_key), str):
+        given[kind.name_key] = _registered(kind, given[kind.name_key])
+
+
+def _registered(kind: type[PluginSection], name: str) -> str:
+    """The name as it is registered: with underscores where it was written with hyphens."""
+    known, plain = registry.names(kind.kind), name.replace("-", "_")
+    return plain if name not in known and plain in known else name
 
 
 def _once(problems: list[str], own: frozenset[Any]) -> list[str]:
@@ -146,7 +161,8 @@ def _assign(mapping: dict[str, Any], path: list[str], value: Any, text: str) -> 
 
 
 def _drop_foreign_options(section: dict[str, Any], kind: type[PluginSection], name: str) -> None:
-    if section.get(kind.name_key) == name or name not in registry.names(kind.kind):
+    name = _registered(kind, name)
+    if section.get(kind.name_key) == name or registry.check_name(kind.kind, name):
         return
     own = set(kind.model_fields) | registry.param_names(kind.kind, name)
     for key in [k for k in section if k not in own]:
@@ -171,7 +187,7 @@ def _unknown_in(prefix: str, section: type[BaseModel], given: dict[Any, Any]) ->
     valid = {f.alias or n: f.annotation for n, f in section.model_fields.items()}
     if issubclass(section, PluginSection):
         chosen = given.get(section.name_key, _default(section))
-        if chosen not in registry.names(section.kind):
+        if registry.check_name(section.kind, str(chosen)):
             valid |= dict.fromkeys(given)  # cannot tell: the wrong name itself is reported
         else:
             valid |= dict.fromkeys(registry.param_names(section.kind, str(chosen)))
@@ -209,6 +225,7 @@ def _fill(raw: dict[str, Any]) -> Iterator[str]:
             raw[name] = {}
         if isinstance(raw.get(name), dict):
             yield from _fill_plugin(name, section, raw[name])
+            yield from _fill_also(raw[name])
     if isinstance(raw.get("train"), dict):
         retrain = raw.get("retrain") or {}
         raw["retrain"] = _merge(raw["train"], retrain) if isinstance(retrain, dict) else retrain
@@ -232,13 +249,13 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 def _fill_plugin(name: str, section: type[PluginSection], given: dict[str, Any]) -> Iterator[str]:
     chosen = given.setdefault(section.name_key, _default(section))
-    if not isinstance(chosen, str) or chosen not in registry.names(section.kind):
-        if isinstance(chosen, str):
-            hint = nearest(chosen, registry.names(section.kind))
-            yield f"{name}.{section.name_key}: no {section.kind} is called '{chosen}'; {hint}"
+    if not isinstance(chosen, str):
+        return
+    if problem := registry.check_name(section.kind, chosen):
+        yield f"{name}.{section.name_key}: {problem}"
         return
     if section.kind == "score":
-        yield from _fill_score(given, chosen)
+        yield from _fill_score(name, given, chosen)
     own = registry.param_names(section.kind, chosen)
     try:
         filled = registry.validate_params(
@@ -250,36 +267,43 @@ def _fill_plugin(name: str, section: type[PluginSection], given: dict[str, Any])
         given.update(filled)
 
 
-def _fill_score(given: dict[str, Any], chosen: str) -> Iterator[str]:
+def _fill_score(name: str, given: dict[str, Any], chosen: str) -> Iterator[str]:
     presets: Mapping[str, Mapping[str, Any]] = registry.describe("score", chosen).constants.get(
         "PRESETS", {}
     )
-    also = given.get("also")
-    for other in also if isinstance(also, list | tuple) else ():
-        if other not in registry.names("score"):
-            hint = nearest(str(other), registry.names("score"))
-            yield f"score.also: no score is called '{other}'; {hint}"
-        elif other == chosen:
-            yield f"score.also: '{other}' is already the score itself"
     preset = given.get("preset") or next(iter(presets), None)
     if preset is None:
         return
     if not isinstance(preset, str) or preset not in presets:
         hint = nearest(str(preset), presets)
-        yield f"score.preset: {chosen} has no preset '{preset}'; {hint}"
+        yield f"{name}.preset: {chosen} has no preset '{preset}'; {hint}"
         return
     given["preset"] = preset
     merged = _merge(presets[preset], {k: v for k, v in given.items() if v is not None})
     given.update(merged)
 
 
-def default_score(name: str) -> dict[str, Any]:
-    """Section of a score named in ``score.also``: its first published preset, filled in."""
-    section: dict[str, Any] = {"name": name}
-    problems = list(_fill_plugin("score", _SECTIONS["score"], section))  # type: ignore[arg-type]
-    if problems:
-        raise SpecError(problems)
-    return section
+def _fill_also(given: dict[str, Any]) -> Iterator[str]:
+    """Turn names into sections and fill each in, as the score's own; yield problems."""
+    also = given.get("also")
+    if not isinstance(also, list | tuple):
+        return
+    filled: list[Any] = []
+    for entry in also:
+        section = {"name": entry} if isinstance(entry, str) else entry
+        if not isinstance(section, Mapping):
+            filled.append(entry)  # the wrong type itself is reported
+            continue
+        section = dict(section)
+        name = section.get("name")
+        if name == given.get("name"):
+            yield f"score.also: '{name}' is already the score itself"
+        elif any(isinstance(f, Mapping) and f.get("name") == name for f in filled):
+            yield f"score.also: '{name}' is listed twice; each score has one column"
+        yield from _unknown_in("score.also", AlsoSpec, section)
+        yield from _fill_plugin("score.also", AlsoSpec, section)
+        filled.append(section)
+    given["also"] = filled
 
 
 def _explain(error: ValidationError, given: Mapping[str, Any]) -> Iterator[str]:
@@ -310,13 +334,42 @@ def _contradictions(raw: Mapping[str, Any]) -> Iterator[str]:
         yield "baselines: full_scores needs the full scores; set reference: full or leave it out"
 
 
-def _short_window(spec: Spec) -> Iterator[str]:
-    window, length = spec.score.window, spec.train.epochs
-    if window is None or length.unit != "ep":
+def _missing_companions(spec: Spec) -> Iterator[str]:
+    """Further scores that the policy reads and nobody records."""
+    for name in companions(spec.prune.policy, spec.prune.params):
+        if name not in registry.names("score"):
+            hint = nearest(name, registry.names("score"))
+            yield f"prune: no score is called '{name}'; {hint}"
+        elif name not in spec.score.names:
+            listed = ", ".join((*spec.score.names[1:], name))
+            yield (
+                f"prune.policy: {spec.prune.policy} also reads the score '{name}'; add it: "
+                f"score.also: [{listed}]"
+            )
+
+
+def _short_training(spec: Spec) -> Iterator[str]:
+    """Scores that read more epochs than the scoring run has."""
+    if spec.train.epochs.unit != "ep":
         return
-    needed = window.length + window.skip + int(window.drop_last)
-    if length.value < needed:
-        yield (
-            f"score.window: needs {needed} epochs (length, skip and a dropped last window), "
-            f"train.epochs is {Duration(length.value, 'ep')}; train longer or shorten the window"
-        )
+    length = spec.train.epochs.value
+    sections: list[AlsoSpec] = [spec.score, *spec.score.also]
+    for place, section in zip(
+        ["score"] + ["score.also"] * (len(sections) - 1), sections, strict=True
+    ):
+        first, span = section.params.get("epoch", 0), section.params.get("span", 0)
+        reads = span or length - first if first >= 0 else span or -first
+        if first + reads > length or reads > length:
+            yield (
+                f"{place}: {section.name} reads {reads} epochs from epoch {first} on (counted from "
+                f"0), train.epochs is {length}ep; train longer, or set epoch and span lower"
+            )
+            continue
+        window = section.window
+        needed = window.length + window.skip + int(window.drop_last) if window else 0
+        if reads < needed:
+            yield (
+                f"{place}.window: {section.name} needs {needed} epochs (length, skip and a dropped "
+                f"last window) and reads {reads}, train.epochs is {length}ep; train longer or "
+                "shorten the window"
+            )

@@ -25,7 +25,7 @@ from core.files import write_json
 from core.metrics import bootstrap_interval, kept_recall, pearson, spearman, subset_share
 from core.plan import Task, Trial, subset_size, trials
 from core.rng import generator
-from core.runs import Run
+from core.runs import REPORT, Run
 from core.sinks import target
 from core.spec import Spec
 from core.stages.base import Context, load
@@ -86,7 +86,9 @@ class Summary:
             "trials": rows,
             "tradeoff": tradeoff(rows),
             "cost": Ledger(self.ctx.graph, self._cost_rows()).to_dict(),
-            "artifacts": {"scores": self._scores(), "models": self._models(), "report": None},
+            "artifacts": {
+                "scores": self._scores(), "models": self._models(), "report": self._report(),
+            },
             "mlflow": target.block(self.run),
         }  # fmt: skip
 
@@ -130,7 +132,7 @@ class Summary:
         return rows
 
     def _extrapolation(self) -> list[dict[str, Any]]:
-        names = [self.spec.score.name, *self.spec.score.also]
+        names = self.spec.score.names
         return [
             self._agreement(seed, column, name)
             for seed in self.spec.seeds
@@ -154,7 +156,7 @@ class Summary:
 
     def _measured(self, seed: int, name: str) -> Scores:
         """Measured scores by sample id, NaN where a sample was not scored."""
-        seal = score_seal(self.ctx, f"score-s{seed}", name)
+        seal = score_seal(self.ctx, f"score-s{seed}", self.spec, name)
         values = np.full(len(self.ctx.dataset.train), np.nan, dtype=np.float32)
         values[load(seal.path / "ids.npy")] = load(seal.path / "values.npy")
         return values
@@ -163,7 +165,9 @@ class Summary:
         """Full scores by sample id, None without a finished reference."""
         if not self._done(f"reference-s{seed}"):
             return None
-        values: Scores = load(score_seal(self.ctx, f"reference-s{seed}", name).path / "values.npy")
+        values: Scores = load(
+            score_seal(self.ctx, f"reference-s{seed}", self.spec, name).path / "values.npy"
+        )
         return values
 
     def _against_reference(self, seed: int, name: str, predicted: Scores) -> dict[str, Any] | None:
@@ -183,7 +187,7 @@ class Summary:
         }
 
     def _recall(self, seed: int, name: str, full: Scores) -> list[dict[str, Any]]:
-        important = oriented(score_seal(self.ctx, f"reference-s{seed}", name), full)
+        important = oriented(score_seal(self.ctx, f"reference-s{seed}", self.spec, name), full)
         found = []
         for trial in trials(self.spec, self.ctx.graph.facts[0], seed):
             task = f"prune-{trial.id}"
@@ -207,7 +211,7 @@ class Summary:
         arrays = {n: load(seal.path / f"{n}.npy") for n in ("predicted", "std", "scores", "fold")}
         subset = load(self.ctx.seal(f"subset-s{seed}").path / "ids.npy")
         columns = sample_columns(self.ctx.dataset, subset, arrays["fold"])
-        for column, name in enumerate([self.spec.score.name, *self.spec.score.also]):
+        for column, name in enumerate(self.spec.score.names):
             columns[name] = pa.array(arrays["scores"][:, column])
             for suffix, array in (("predicted", arrays["predicted"]), ("std", arrays["std"])):
                 values = array[:, column]
@@ -233,6 +237,10 @@ class Summary:
                         self._model(self.ctx.seal(task.id).path / "weights.pt", task.trial.id)
                     )
         return found
+
+    def _report(self) -> str | None:
+        """The report, where there is one from an earlier end of this run."""
+        return REPORT if (self.run.path / REPORT).is_file() else None
 
     def _model(self, weights: Path, name: str) -> dict[str, Any]:
         self._copy(weights, f"models/{name}.pt")

@@ -122,7 +122,8 @@ def _sealed(plan: SweepPlan, look: _Look) -> set[str]:
     keys: dict[str, list[str]] = {}
     for task in plan.graph.tasks:
         if all(need in keys for need in task.needs):
-            ctx = look.context(plan.piece(task), {need: keys[need] for need in task.needs})
+            graph = plan.piece(task)
+            ctx = look.context(graph, {n.id: keys[n.id] for n in graph.tasks if n.id != task.id})
             wanted = STAGES[task.stage].entries(ctx.graph[task.id], ctx)
             found = [entry.key for entry in wanted]
             if all((look.store.path(key) / "sealed.json").is_file() for key in found):

@@ -13,8 +13,9 @@ from core import events as ev
 from core.data.bank import Dataset
 from core.data.locations import default_cache_root
 from core.data.prepare import prepare_dataset
-from core.errors import PrunectlError, Stopped
+from core.errors import NeedsLabels, PrunectlError, Stopped
 from core.estimate import forecast
+from core.labels import with_added
 from core.leases import lease
 from core.locks import hostname
 from core.pipeline import run_graph
@@ -24,6 +25,7 @@ from core.runs import Run, store_folder
 from core.session import Session, versions
 from core.spec import Spec
 from core.stages.base import Context
+from core.stages.prune import refuse_impossible
 from core.store import Store
 from core.summary import Summary
 from core.training import devices
@@ -37,8 +39,10 @@ def run_spec(session: Session, spec: Spec, *, fresh: bool) -> None:
         spec.data, default_cache_root(), _data_progress(session), lambda: _check(session)
     )
     graph = build_graph([(spec, facts_of(dataset))])
+    refuse_impossible(graph)
     used = versions()
     run = session.run_folder
+    labelled = with_added(dataset, run)
     session.emit(
         ev.RunStarted(
             run.id, spec.to_dict(), hostname(), str(compute.device), compute.threads, used,
@@ -48,8 +52,8 @@ def run_spec(session: Session, spec: Spec, *, fresh: bool) -> None:
     session.emit(ev.Plan([task.to_dict() for task in graph.tasks]))
     store = Store(store_folder(run.runs), lambda text: session.emit(ev.Message("warning", text)))
     ctx = Context(
-        graph, dataset, store, compute, session.emit, session.stop.is_set,
-        started_before=session.started_tasks(),
+        graph, labelled, store, compute, session.emit, session.stop.is_set,
+        started_before=session.started_tasks(), as_given=dataset,
     )  # fmt: skip
     summary = Summary(ctx, run, used)
     session.readings = _readings(compute)
@@ -63,8 +67,9 @@ def run_spec(session: Session, spec: Spec, *, fresh: bool) -> None:
 def facts_of(dataset: Dataset) -> DataFacts:
     """What the plan needs to know of a dataset."""
     return DataFacts(
-        len(dataset.train), len(dataset.test), len(dataset.classes), dataset.fingerprint
-    )
+        len(dataset.train), len(dataset.test), len(dataset.classes), dataset.fingerprint,
+        int((dataset.train.targets >= 0).sum()),
+    )  # fmt: skip
 
 
 def _run(ctx: Context, summary: Summary, fresh: bool) -> None:
@@ -83,8 +88,10 @@ def _run(ctx: Context, summary: Summary, fresh: bool) -> None:
     try:
         _predict(ctx, summary.run, begun)
         run_graph(ctx, finished, fresh=fresh)
-    except Stopped:
-        summary.write("stopped", "stopped")
+    except Stopped as stop:
+        summary.write("stopped", stop.kind)
+        if isinstance(stop, NeedsLabels):
+            report(ctx, summary.run)
         raise
     except PrunectlError as error:
         try:
@@ -93,6 +100,18 @@ def _run(ctx: Context, summary: Summary, fresh: bool) -> None:
             ctx.emit(ev.Message("warning", f"no summary was written: {second}"))
         raise
     summary.write("finished", None)
+    report(ctx, summary.run)
+
+
+def report(ctx: Context, run: Run) -> None:
+    """Write the page to send on. It never fails a run: whatever goes wrong with it is a warning."""
+    try:
+        from core.report.run import write_report
+
+        write_report(run)
+    except Exception as error:
+        text = f"no report was written: {type(error).__name__}: {error}"
+        ctx.emit(ev.Message("warning", text))
 
 
 def _predict(ctx: Context, run: Run, begun: Collection[str]) -> None:

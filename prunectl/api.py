@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import artifacts, journal
-from core.errors import Stopped, UserError
+from core.errors import NeedsLabels, Stopped, UserError
 from core.events import Event
 from core.export import Selection, select
 from core.runs import Run, State, create_run, find_run, request_stop, runs_folder, start_worker
@@ -110,6 +110,8 @@ class RunHandle:
                 on_event(record.event)
         ending = follower.ending
         assert ending is not None  # until_end ends with one
+        if ending.reason == NeedsLabels.kind:
+            return self  # state.reason says so; no failure
         if ending.status == "stopped":
             raise Stopped(f"{self.id} was stopped", f"continue with: prunectl resume {self.id}")
         if ending.status != "finished":

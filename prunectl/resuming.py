@@ -1,10 +1,14 @@
-"""Whether a run may be continued: its spec must be the one it began with."""
+"""Whether a run may be continued: its spec must be the one it began with. And with which labels."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from core.artifacts import dataset_of
 from core.errors import UserError
 from core.events import RunStarted
 from core.journal import read
+from core.labels import add_labels
 from core.runs import Run
 from core.session import differences
 from core.spec_load import parse_spec, read_yaml
@@ -19,6 +23,18 @@ def refuse_if_changed(run: Run) -> None:
         raise UserError(
             f"{run.spec_file} was changed since {run.id} began", "\n".join([*changed, _NEW_RUN])
         )
+
+
+def give_labels(run: Run, file: Path) -> str:
+    """Add labels of chosen samples to a run that waits for them; what was done, in words."""
+    state = run.state()
+    if state.alive or state.status == "finished":
+        raise UserError(f"{run.id} is {state.shown}: it takes no labels", "start a new run")
+    spec = parse_spec(read_yaml(run.spec_file), run.spec_file.name)
+    dataset, why = dataset_of(run, spec.data)
+    if dataset is None:
+        raise UserError(f"the labels cannot be checked: {why}", "bring the data back first")
+    return f"{add_labels(run, dataset, file):,} new labels for {run.id}"
 
 
 def _changes(run: Run) -> list[str]:

@@ -2,7 +2,7 @@
 
 Images: uint8, or floats in 0..1 (rounded to 1/255), as [N,H,W,C], [N,C,H,W] or grey [N,H,W].
 Anything two-dimensional is a table of float32 vectors [N,D]. Labels are integers from 0; an
-optional ``classes`` names them. Without x_test, ``data.test_fraction`` is held out.
+optional ``classes`` names them. Without x_test, ``data.test_fraction`` is held out, class by class.
 """
 
 from __future__ import annotations
@@ -75,6 +75,7 @@ def prepare(
         test,
         _classes(found, train, test),
         unlabelled=params.unlabelled,
+        stratified=True,
         progress=progress,
     )
 

@@ -1,12 +1,14 @@
 """What a dataset plug-in is given, and what it has to define.
 
 A plug-in is one module with ``files`` and ``prepare`` (see :class:`Source`), and optionally
-``disk_bytes``, ``class Params`` and ``fetch(root, data, check)``, which gets missing files from
-elsewhere before ``files`` is asked for them, and calls ``check`` often. Options that say nothing of
-the data itself are named in a literal ``WITHOUT_EFFECT``. It reads its source into
-:class:`core.data.bank.Samples` and ends with ``return assemble(...)`` (:mod:`core.data.assemble`),
-which checks, splits and writes. Heavy packages are imported inside its functions: ``files`` and
-``disk_bytes`` also run in front ends, which must not load torch, torchvision or scikit-learn.
+``disk_bytes``, ``class Params``, ``fetch(root, data, check)``, which gets missing files from
+elsewhere before ``files`` is asked for them, and calls ``check`` often, and, where the source is
+many files, ``identity(root, data)``: a JSON-able value that stands for path, size and time of all
+of them. Options that say nothing of the data itself are named in a literal ``WITHOUT_EFFECT``. It
+reads its source into :class:`core.data.bank.Samples` and ends with ``return assemble(...)``
+(:mod:`core.data.assemble`), which checks, splits and writes. Heavy packages are imported inside its
+functions: ``files``, ``identity`` and ``disk_bytes`` also run in front ends, which must not load
+torch, torchvision or scikit-learn.
 """
 
 from __future__ import annotations
@@ -60,7 +62,8 @@ class Source(Protocol):
         """Read the source and write the dataset into the empty folder ``out``.
 
         Must depend on nothing but its arguments and the files: the result is cached. Working files
-        go into ``out / "work"``, which is removed afterwards.
+        go into ``out / "work"``, which is removed afterwards. One that decodes in processes of its
+        own also takes ``workers: int | None``, which may not change the result.
         """
 
 

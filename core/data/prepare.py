@@ -12,6 +12,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from inspect import signature
 from pathlib import Path
 from typing import Any, cast
 
@@ -35,14 +36,16 @@ def prepare_dataset(
     cache_root: Path,
     progress: Progress | None = None,
     check: Callable[[], None] = lambda: None,
+    workers: int | None = None,
 ) -> Dataset:
     """The prepared dataset, made now if need be. A second process waits for the first.
 
     ``progress`` is told (samples written, in all); ``check`` is called often while waiting. Either
-    may raise to give up.
+    may raise to give up. ``workers``: decoding processes of sources that use any; None: one a core.
 
     UserError for missing or wrong data, DiskFull and MachineError for the machine; either way
-    nothing half-written stays behind. A damaged cache entry is made again.
+    nothing half-written stays behind but decoded pictures, which the next attempt takes over. A
+    damaged cache entry is made again.
     """
     _fetch(data, cache_root, check)
     folder = prepared_folder(data, cache_root)
@@ -52,7 +55,7 @@ def prepare_dataset(
     with _machine_errors(cache_root), locked(lock, check=check):
         if found := _opened(folder):  # another process was faster
             return found
-        _build(data, folder, progress)
+        _build(data, folder, progress, workers)
     return open_dataset(folder)
 
 
@@ -82,8 +85,7 @@ def prepared_info(data: DataSpec, cache_root: Path) -> dict[str, Any] | None:
 def prepared_folder(data: DataSpec, cache_root: Path) -> Path:
     """Where the dataset is, or will be. UserError when the source's files are missing."""
     with _machine_errors(cache_root):
-        files = [file.absolute() for file in _source(data).files(_root(data), data)]
-        identity = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+        identity = _identity(_source(data), data)
     about = registry.describe("dataset", data.name)
     # Filled in: a default written out is no other dataset.
     params = registry.validate_params("dataset", data.name, data.params)
@@ -117,6 +119,15 @@ def _source(data: DataSpec) -> Source:
     return cast(Source, registry.load("dataset", data.name))
 
 
+def _identity(source: Source, data: DataSpec) -> object:
+    """What the data depends on: of each file path, size and time, or what the source says."""
+    own = getattr(source, "identity", None)
+    if own is not None:
+        return own(_root(data), data)
+    files = [file.absolute() for file in source.files(_root(data), data)]
+    return [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
+
+
 def _root(data: DataSpec) -> Path | None:
     return None if data.root is None else data.root.expanduser().absolute()
 
@@ -140,7 +151,7 @@ def _opened(folder: Path) -> Dataset | None:
     return dataset
 
 
-def _build(data: DataSpec, folder: Path, progress: Progress | None) -> None:
+def _build(data: DataSpec, folder: Path, progress: Progress | None, workers: int | None) -> None:
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)  # left by a killed process: we hold the lock
     need, free = disk_bytes(data), shutil.disk_usage(folder.parent).free
@@ -148,7 +159,9 @@ def _build(data: DataSpec, folder: Path, progress: Progress | None) -> None:
         raise _disk_full(folder.parent, f"need {need:,} bytes, have {free:,}")
     partial.mkdir()
     try:
-        _source(data).prepare(_root(data), data, partial, progress)
+        prepare = _source(data).prepare
+        options = {"workers": workers} if "workers" in signature(prepare).parameters else {}
+        prepare(_root(data), data, partial, progress, **options)
         shutil.rmtree(partial / "work", ignore_errors=True)
         open_dataset(partial)  # a plug-in that wrote no whole dataset must not be sealed
         fsync_folder(partial)

@@ -133,7 +133,7 @@ def train_member(
     """
     import torch
 
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng([rows.device] if rows.is_cuda else []):
         torch.manual_seed(seed)
         net = _net(rows.shape[1], targets.shape[1], params).to(rows.device)
         optimizer = torch.optim.AdamW(

@@ -51,17 +51,25 @@ class Batch:
         """Probability of each sample's own label, float32 ``[B]``."""
         return self.probs.gather(1, self.targets.unsqueeze(1)).squeeze(1)
 
+    @cached_property
+    def error(self) -> Tensor:
+        """Softmax minus the one-hot label, float32 ``[B, C]``."""
+        classes = torch.arange(self.probs.shape[1], device=self.targets.device)
+        return self.probs - (classes == self.targets.unsqueeze(1)).float()
+
 
 class TrainedScore(ABC):
     """Base of scores made from what a training run shows.
 
     ``direction`` says which end is important: ``"high"`` keeps large values, ``"low"`` small
     ones. ``needs`` names what :class:`Batch` must carry beyond logits and targets
-    (``"features"``). Epochs count from 0.
+    (``"features"``). Epochs count from 0; ``reads`` are those it reads (None: all), and it is
+    shown no others.
     """
 
     direction: Literal["high", "low"]
     needs: ClassVar[frozenset[str]] = frozenset()
+    reads: range | None = None
 
     @property
     @abstractmethod

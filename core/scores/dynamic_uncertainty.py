@@ -20,10 +20,13 @@ import torch
 from torch import Tensor
 
 from core.errors import UserError
-from core.scores._windows import WindowedDeviation
+from core.scores._windows import WindowedMean
 from core.scores.base import Batch, ScoreOptions, TrainedScore
 
 DIRECTION: Literal["high", "low"] = "high"
+FORMULA = "mean over windows k of std(p_k .. p_{k+J-1}), p_t the probability of the own label"
+READS = "probability of the own label in every epoch"
+WHEN = "low rates; below random past 50%"
 
 PRESETS = {
     "paper": {
@@ -51,7 +54,7 @@ class DynamicUncertainty(TrainedScore):
 
     direction = DIRECTION
 
-    def __init__(self, deviation: WindowedDeviation) -> None:
+    def __init__(self, deviation: WindowedMean) -> None:
         self._deviation = deviation
 
     @property
@@ -86,4 +89,4 @@ def make(
     """The score of ``m`` samples over ``epochs`` whole epochs. Too short a run: UserError."""
     if spec.window is None:
         raise UserError("score.window is missing", "give score.preset or score.window")
-    return DynamicUncertainty(WindowedDeviation(m, epochs, spec.window, device))
+    return DynamicUncertainty(WindowedMean(m, epochs, spec.window, device))

@@ -20,6 +20,9 @@ from core.errors import UserError
 from core.scores.base import Batch, ScoreOptions, TrainedScore
 
 DIRECTION: Literal["high", "low"] = "high"
+FORMULA = "|softmax - onehot|, summed over the epochs that are read"
+READS = "probabilities and labels of one or a few early epochs"
+WHEN = "low rates and short scoring runs; noisy with a single net"
 
 PRESETS = {
     "paper": {"record": "eval_pass", "epoch": 9, "span": 1},
@@ -42,9 +45,10 @@ class El2n(TrainedScore):
     """4 bytes a sample: one running sum."""
 
     direction = DIRECTION
+    reads: range
 
     def __init__(self, m: int, epochs: range, device: torch.device) -> None:
-        self._epochs = epochs
+        self.reads = epochs
         self._sum = torch.zeros(m, device=device)
 
     @property
@@ -54,11 +58,9 @@ class El2n(TrainedScore):
 
     def observe(self, epoch: int, batch: Batch) -> None:
         """Add the error's length in the epochs that are read."""
-        if epoch not in self._epochs:
+        if epoch not in self.reads:
             return
-        classes = torch.arange(batch.probs.shape[1], device=batch.targets.device)
-        error = batch.probs - (classes == batch.targets.unsqueeze(1)).float()
-        self._sum.index_add_(0, batch.ids, torch.linalg.vector_norm(error, dim=1))
+        self._sum.index_add_(0, batch.ids, torch.linalg.vector_norm(batch.error, dim=1))
 
     def end_epoch(self, epoch: int) -> None:
         """Nothing to close."""

@@ -21,6 +21,7 @@ from core import events as ev
 from core import registry
 from core.data.bank import Dataset, targets_digest
 from core.errors import Stopped
+from core.models.build import identity
 from core.plan import Graph, Task
 from core.spec import Spec
 from core.store import Seal, Store, make_key
@@ -75,7 +76,14 @@ class Context:
     curve is told again from the start."""
     on_wait: Callable[[Task, Mapping[str, Any]], None] | None = None
     """Called when another process is computing what a task wants; it may raise to go elsewhere."""
+    as_given: Dataset | None = None
+    """The data without labels that were added to this run later; None: there are none."""
     _feeds: dict[str, Feed] = field(default_factory=dict)
+
+    @property
+    def source(self) -> Dataset:
+        """What is scored and chosen from: labels added later change no score and no choice."""
+        return self.dataset if self.as_given is None else self.as_given
 
     def spec(self, task: Task) -> Spec:
         """The spec that describes the task."""
@@ -123,7 +131,7 @@ class Context:
             "ids": array_digest(ids),
             "targets": targets_digest(self.dataset.train, ids),
             "test": [test.fingerprint, targets_digest(test, np.arange(len(test), dtype=np.int64))],
-            "model": [registry.describe("model", spec.model.name).version, plain(spec.model)],
+            "model": identity(spec.model),
             "paradigm": [
                 registry.describe("paradigm", spec.paradigm.name).version,
                 plain(spec.paradigm),

@@ -20,28 +20,29 @@ from core.extrapolators.base import Features
 from core.extrapolators.choose import Candidate, choose
 from core.extrapolators.mapping import match_distribution
 from core.plan import Task
-from core.stages import train_task
+from core.stages import neighbors, train_task
 from core.stages.base import Context, Entry, metered
-from core.stages.score import score_seal, subset_scores
+from core.stages.score import score_keys, subset_scores
 
 _ROWS = 8192
 
 
 def entries(task: Task, ctx: Context) -> list[Entry]:
     """One entry: the predictions of all recorded scores."""
-    spec, scoring = ctx.spec(task), ctx.need(task, "score")
-    names = [s["name"] for s in ctx.graph[scoring].scores if s["name"] in _wanted(task, ctx)]
+    spec = ctx.spec(task)
     parts: dict[str, Any] = {
         "extrapolator": registry.describe("extrapolator", spec.extrapolate.name).version,
         "params": spec.extrapolate.params,
         "subset": ctx.seal(ctx.need(task, "subset")).key,
         "embeddings": ctx.seal(ctx.need(task, "embed")).key,
-        "scores": {name: score_seal(ctx, scoring, name).key for name in names},
+        "scores": {n: score_keys(ctx, task, n) for n in _wanted(task, ctx)},
         "seed": task.seed,
     }
     if "labels" in _extrapolator(task, ctx).needs:
         everyone = np.arange(len(ctx.dataset.train), dtype=np.int64)
-        parts["targets"] = targets_digest(ctx.dataset.train, everyone)
+        parts["targets"] = targets_digest(ctx.source.train, everyone)
+    if ctx.has_need(task, "neighbors"):
+        parts["neighbors"] = ctx.seal(ctx.need(task, "neighbors")).key
     return [Entry("extrapolate", parts)]
 
 
@@ -53,7 +54,8 @@ def produce(task: Task, ctx: Context, missing: list[Entry]) -> None:
     extrapolator = _extrapolator(task, ctx)
     features = Features(
         np.asarray(embeddings),
-        labels=np.asarray(ctx.dataset.train.targets) if "labels" in extrapolator.needs else None,
+        labels=np.asarray(ctx.source.train.targets) if "labels" in extrapolator.needs else None,
+        neighbors=neighbors.read(task, ctx) if ctx.has_need(task, "neighbors") else None,
         predictions=_predictions(task, ctx, embeddings, extrapolator.needs),
         threads=ctx.compute.threads,
         device=str(ctx.compute.device),
@@ -121,8 +123,7 @@ def announce(task: Task, ctx: Context) -> None:
 
 def _wanted(task: Task, ctx: Context) -> list[str]:
     """Names of the scores this spec extrapolates, the one that is pruned by first."""
-    spec = ctx.spec(task)
-    return [spec.score.name, *spec.score.also]
+    return list(ctx.spec(task).score.names)
 
 
 def _extrapolator(task: Task, ctx: Context) -> Any:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from core import events as ev
 from core import registry
 from core.models.base import Net
-from core.plan import Task
-from core.spec import ScoreSpec
+from core.plan import Task, wanted_scores
+from core.spec import ScoreSpec, Spec
 from core.stages.base import Context, Entry, Ids, load, plain
 from core.stages.train_task import Training, save_net, weights_digest
 from core.store import Seal
@@ -45,15 +45,16 @@ def scoring_entries(task: Task, ctx: Context, ids: Ids, role: str) -> list[Entry
 
 
 def _score_entry(net_key: str, section: Mapping[str, Any]) -> Entry:
-    settings = {k: v for k, v in section.items() if k != "preset"}
+    settings = {k: v for k, v in section.items() if k not in ("preset", "nets", "cross_fit")}
     version = registry.describe("score", section["name"]).version
     return Entry("score", {"net": net_key, "score": version, "settings": settings})
 
 
-def score_seal(ctx: Context, task_id: str, name: str) -> Seal:
-    """The sealed values of one score of a finished scoring run or reference."""
+def score_seal(ctx: Context, task_id: str, spec: Spec, name: str) -> Seal:
+    """The sealed values of one score of a finished scoring run or reference, recorded as ``spec``
+    says: a run shared by several specs may have recorded it in several ways."""
     net = next(k for k in ctx.keys[task_id] if k.startswith("net-"))
-    section = next(s for s in ctx.graph[task_id].scores if s["name"] == name)
+    section = next(s for s in wanted_scores(spec) if s["name"] == name)
     return ctx.store.require(_score_entry(net, section).key)
 
 
@@ -71,12 +72,12 @@ def produce_scoring(task: Task, ctx: Context, missing: list[Entry], ids: Ids, ro
     # A checkpoint holds the recorder's state, so it only fits a run that records the same scores.
     name = f"{net_key}-{digest(everything)[:8]}"
     training = Training(task, ctx, name, role, ids, spec.train, steps)
-    recorded = _recorded(task, ctx, len(ids), net_key)
+    by_key = {_score_entry(net_key, s).key: s for s in task.scores}
+    recorded = {key: _recorded(section, task, ctx, len(ids)) for key, section in by_key.items()}
     recorder = Recorder(ids, len(train), recorded, ctx.compute.device)
     net, trained, meter = training.run(recorder)
     values = recorder.finalize()
     cost, meta = training.cost(trained, meter), training.meta(trained)
-    by_key = {_score_entry(net_key, s).key: s for s in task.scores}
     for entry in missing:
         with ctx.store.writing(entry.key) as out:
             out.parts.update(entry.parts)
@@ -87,8 +88,7 @@ def produce_scoring(task: Task, ctx: Context, missing: list[Entry], ids: Ids, ro
                 curve = json.dumps(trained.history)
                 (out.path / "curve.json").write_text(curve, encoding="utf-8")
             else:
-                section = by_key[entry.key]
-                out.meta["name"] = section["name"]
+                out.meta["name"] = by_key[entry.key]["name"]
                 out.meta["direction"] = recorded[entry.key].score.direction
                 np.save(out.path / "values.npy", values[entry.key])
                 np.save(out.path / "ids.npy", ids)
@@ -97,19 +97,15 @@ def produce_scoring(task: Task, ctx: Context, missing: list[Entry], ids: Ids, ro
         _compare_weights(ctx, net_key, net)
 
 
-def _recorded(task: Task, ctx: Context, count: int, net_key: str) -> dict[str, Recorded]:
-    """By store key: the cells of a sweep may want one score with several settings."""
+def _recorded(section: Mapping[str, Any], task: Task, ctx: Context, count: int) -> Recorded:
+    """What watches the training for one score section."""
     spec = ctx.spec(task)
     epochs = spec.train.epochs.epochs(count, spec.train.batch)
+    settings = ScoreSpec.model_validate(section)
+    module: Any = registry.load("score", settings.name)
     classes = len(ctx.dataset.classes)
-    found = {}
-    for section in task.scores:
-        settings = ScoreSpec.model_validate(section)
-        module: Any = registry.load("score", settings.name)
-        made = module.make(count, classes, epochs, settings, ctx.compute.device)
-        key = _score_entry(net_key, section).key
-        found[key] = Recorded(made, settings.record or "train_forward")
-    return found
+    made = module.make(count, classes, epochs, settings, ctx.compute.device)
+    return Recorded(made, settings.record or "train_forward")
 
 
 def _compare_weights(ctx: Context, key: str, net: Net) -> None:
@@ -121,8 +117,19 @@ def _compare_weights(ctx: Context, key: str, net: Net) -> None:
 
 
 def subset_scores(ctx: Context, task: Task, name: str) -> NDArray[np.float32]:
-    """Measured values of a score on the subset, in the order of its ids."""
-    values: NDArray[np.float32] = load(
-        score_seal(ctx, ctx.need(task, "score"), name).path / "values.npy"
-    )
-    return values
+    """Measured values of a score on the subset, in the order of its ids: the mean over the nets."""
+    spec = ctx.spec(task)
+    seals = [score_seal(ctx, net, spec, name) for net in scoring_tasks(ctx, task)]
+    values = [load(seal.path / "values.npy") for seal in seals]
+    mean = np.mean(np.stack(values), axis=0, dtype=np.float64)
+    return np.asarray(mean, dtype=np.float32)
+
+
+def score_keys(ctx: Context, task: Task, name: str) -> list[str]:
+    """Keys of a score's sealed values, one a net."""
+    return [score_seal(ctx, net, ctx.spec(task), name).key for net in scoring_tasks(ctx, task)]
+
+
+def scoring_tasks(ctx: Context, task: Task) -> list[str]:
+    """Ids of the scoring runs a task needs, one a net."""
+    return [need for need in task.needs if ctx.graph[need].stage == "score"]

@@ -1,9 +1,12 @@
 """Draw the subset that is trained on and scored. Seals ``ids.npy``, sorted int64 ``[m]``.
 
-``random`` takes the first ids of the seed's permutation, so that subsets of one seed nest.
+``random`` takes the first ids of the seed's permutation, so that subsets of one seed nest;
+``labelled`` takes what the source has a label for.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -12,26 +15,30 @@ from core.data.bank import targets_digest
 from core.errors import UserError
 from core.plan import Task, subset_size
 from core.rng import generator
-from core.stages.base import Context, Entry, Ids, metered, plain
+from core.stages.base import Context, Entry, Ids, array_digest, metered, plain
 
 
 def entries(task: Task, ctx: Context) -> list[Entry]:
     """One entry: the ids."""
-    spec, train = ctx.spec(task), ctx.dataset.train
-    parts = {"subset": plain(spec.subset), "n": len(train), "seed": task.seed}
+    spec, train = ctx.spec(task), ctx.source.train
+    parts: dict[str, Any] = {"subset": plain(spec.subset), "n": len(train), "seed": task.seed}
     if spec.subset.how == "class_balanced":
         parts["targets"] = targets_digest(train, np.arange(len(train), dtype=np.int64))
+    elif spec.subset.how == "labelled":
+        parts["labelled"] = array_digest(labelled(np.asarray(train.targets)))
     return [Entry("subset", parts)]
 
 
 def produce(task: Task, ctx: Context, missing: list[Entry]) -> None:
     """Draw and seal."""
-    spec, train = ctx.spec(task), ctx.dataset.train
+    spec, train = ctx.spec(task), ctx.source.train
     size = subset_size(spec, ctx.graph.facts[task.cells[0]])
     with metered(ctx) as meter:
         permutation = generator(task.seed, "data", "subset").permutation(len(train))
         if spec.subset.how == "class_balanced":
             ids = balanced(permutation, np.asarray(train.targets), size)
+        elif spec.subset.how == "labelled":
+            ids = labelled(np.asarray(train.targets))
         else:
             ids = permutation[:size]
     ids = np.sort(ids).astype(np.int64)
@@ -40,6 +47,11 @@ def produce(task: Task, ctx: Context, missing: list[Entry]) -> None:
         np.save(out.path / "ids.npy", ids)
         out.parts.update(missing[0].parts)
         out.cost.update(meter.cost())
+
+
+def labelled(targets: Ids) -> Ids:
+    """Ids of the samples that have a label, sorted."""
+    return np.flatnonzero(targets >= 0).astype(np.int64)
 
 
 def balanced(permutation: Ids, targets: Ids, size: int) -> Ids:
@@ -58,11 +70,12 @@ def balanced(permutation: Ids, targets: Ids, size: int) -> Ids:
 
 
 def _look(ids: Ids, ctx: Context) -> None:
-    targets = ctx.dataset.train.targets[ids]
+    targets = ctx.source.train.targets[ids]
     if (targets < 0).any():
         count = int((targets < 0).sum())
         raise UserError(
-            f"{count} of the {len(ids)} samples of the subset have no label", "label them first"
+            f"{count} of the {len(ids)} samples of the subset have no label",
+            "use subset.how: labelled with fraction: null, or label them first",
         )
     absent = sorted(set(range(len(ctx.dataset.classes))) - set(np.unique(targets).tolist()))
     if absent:

@@ -230,7 +230,8 @@ def rate_key(task: Task, ctx: Context) -> str:
     device = torch.cuda.get_device_name(compute.device) if compute.device.type == "cuda" else "cpu"
     return digest(
         [
-            plain(spec.model), plain(spec.paradigm), ctx.dataset.train.input_shape, device,
+            {**plain(spec.model), "weights": None},
+            plain(spec.paradigm), ctx.dataset.train.input_shape, device,
             compute.precision, compute.threads, spec.train.batch, list(spec.train.augment),
         ]
     )[:16]  # fmt: skip

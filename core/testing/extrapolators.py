@@ -19,6 +19,7 @@ import numpy as np
 
 from core.extrapolators.base import Extrapolator, Features, Floats, Ids, Prediction, others
 from core.metrics import spearman
+from core.neighbors import among_all
 
 Make = Callable[[], Extrapolator[Any]]
 
@@ -43,7 +44,9 @@ def problem(size: int = 300, scored: int = 90, width: int = 6, scale: float = 1.
     unit = points / np.linalg.norm(points, axis=1, keepdims=True)
     truth = (unit @ directions).astype(np.float32)
     ids = np.sort(rng.permutation(size)[:scored])
-    x = Features((scale * points).astype(np.float32), labels.astype(np.int64), threads=1)
+    embeddings = (scale * points).astype(np.float32)
+    near = among_all(embeddings, min(20, size - 1), threads=1)
+    x = Features(embeddings, labels.astype(np.int64), near, threads=1)
     return Problem(x, ids, truth[ids], truth)
 
 

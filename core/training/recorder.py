@@ -70,8 +70,8 @@ class Recorder:
         self, epoch: int, net: Net, feed: Feed, batch: TrainBatch, out: StepOutput
     ) -> None:
         """Called in every training step between forward and update."""
-        shown = self._by_mode["train_forward"]
-        extra = self._by_mode["extra_forward"]
+        shown = self._reading("train_forward", epoch)
+        extra = self._reading("extra_forward", epoch)
         if not shown and not extra:
             return
         positions = torch.searchsorted(self._ascending, batch.ids)
@@ -92,7 +92,7 @@ class Recorder:
 
     def end_epoch(self, epoch: int, net: Net, feed: Feed) -> None:
         """Called after the last step of every whole epoch."""
-        passes = self._by_mode["eval_pass"]
+        passes = self._reading("eval_pass", epoch)
         if passes:
             done = 0
             for features, logits in outputs(net, feed, self.ids):
@@ -106,6 +106,10 @@ class Recorder:
             self.extra_passes += done
         for recorded in self._scores.values():
             recorded.score.end_epoch(epoch)
+
+    def _reading(self, mode: str, epoch: int) -> list[TrainedScore]:
+        """The scores of a mode that read this epoch."""
+        return [s for s in self._by_mode[mode] if s.reads is None or epoch in s.reads]
 
     def finalize(self) -> dict[str, NDArray[np.float32]]:
         """Every score's values, float32 ``[m]`` in the order of ``ids``."""

@@ -26,7 +26,7 @@ from prunectl.cli.live import timed
 from prunectl.cli.run import leave
 from prunectl.cli.watch import print_results, watch
 from prunectl.follow import POLL_SECONDS, Follower
-from prunectl.resuming import refuse_if_changed
+from prunectl.resuming import give_labels, refuse_if_changed
 
 
 def chosen_run(text: str | None, runs_dir: Path | None) -> Run:
@@ -52,7 +52,13 @@ def chosen(text: str | None, runs_dir: Path | None) -> Run | Sweep:
 
 
 def resume(
-    text: str, *, retry_failed: bool = False, detach: bool, as_json: bool, runs_dir: Path | None
+    text: str,
+    *,
+    detach: bool,
+    as_json: bool,
+    runs_dir: Path | None,
+    labels: Path | None = None,
+    retry_failed: bool = False,
 ) -> int:
     """Continue a run where it stopped; a finished one is left as it is, a live one followed."""
     run = chosen(text, runs_dir)
@@ -60,12 +66,17 @@ def resume(
         from prunectl.cli import sweep
         from prunectl.sweep.options import Options
 
+        if labels is not None:
+            todo = f"run the cell's own spec: prunectl run {run.path}/cells/CELL/spec.yaml"
+            raise UserError("labels are given to a run, not to a sweep", todo)
         options = Options(retry_failed=retry_failed)
         return sweep.resume(run, options, detach=detach, as_json=as_json)
     if retry_failed:
         raise UserError("--retry-failed is for sweeps", f"{run.id} is a run; leave it out")
     refuse_cell(run)
     refuse_if_changed(run)
+    if labels is not None:
+        output.say(give_labels(run, labels))
     state = run.state()
     if state.status == "finished":
         output.say(f"{run.id} is finished; nothing to do")

@@ -19,6 +19,7 @@ from prunectl import words
 from prunectl.api import RunHandle
 from prunectl.cli import output, results
 from prunectl.cli.control import chosen
+from prunectl.cli.watch import NEEDS_LABELS, label_steps, say_next_steps
 from prunectl.presets import all_presets, find_preset
 
 
@@ -93,6 +94,8 @@ def show(text: str | None, *, as_json: bool, runs_dir: Path | None) -> int:
         output.show(*results.everything(summary, run.path))
     if state.status != "finished":
         _show_progress(run)
+    else:
+        say_next_steps(run)
     return output.OK
 
 
@@ -111,6 +114,8 @@ def _show_progress(run: Run) -> None:
 def _todo(run: Run) -> str:
     if run.state().alive:
         return f"follow it with: prunectl attach {run.id}"
+    if run.state().reason == NEEDS_LABELS:
+        return label_steps(run)
     return f"continue with: prunectl resume {run.id}"
 
 

@@ -187,9 +187,13 @@ def sweep(
     )  # fmt: skip
 
 
-@app.command(epilog="Example: prunectl resume k3fa")
+@app.command(epilog="Example: prunectl resume k3fa --labels labels.csv")
 def resume(
     name: RunId,
+    labels: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Labels of chosen samples; CSV: id or path, label."),
+    ] = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Of a sweep: failed cells again.")
     ] = False,
@@ -201,8 +205,9 @@ def resume(
     from prunectl.cli import control
 
     return control.resume(
-        name, retry_failed=retry_failed, detach=detach, as_json=as_json, runs_dir=runs_dir
-    )
+        name, detach=detach, as_json=as_json, runs_dir=runs_dir, labels=labels,
+        retry_failed=retry_failed,
+    )  # fmt: skip
 
 
 @app.command(epilog="Example: prunectl attach k3fa")
@@ -362,6 +367,28 @@ def export(
     )
 
 
+@app.command(epilog="Example: prunectl report k3fa --open")
+def report(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="RUN...",
+            help="One run, or several for a page that compares; else the newest.",
+            autocompletion=completion.run_ids,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Else report.html in the run folder.")
+    ] = None,
+    show_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    runs_dir: RunsDir = None,
+) -> int:
+    """Write results of a run, or of several side by side, as one HTML page to send on."""
+    from prunectl.cli import report as command
+
+    return command.report(names or [], out=out, show_it=show_it, runs_dir=runs_dir)
+
+
 @app.command(epilog="Example: prunectl rm k3fa")
 def rm(
     names: Annotated[
@@ -386,6 +413,26 @@ def restore(
     from prunectl.cli import trash
 
     return trash.restore(names, runs_dir)
+
+
+@app.command(epilog="Example: prunectl gc --dry-run")
+def gc(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    runs_dir: RunsDir = None,
+) -> int:
+    """Delete for good: results no run refers to, checkpoints of dead runs, the trash."""
+    from prunectl.cli import disk
+
+    return disk.gc(dry_run=dry_run, yes=yes, runs_dir=runs_dir)
+
+
+@app.command(epilog="Example: prunectl du --json")
+def du(as_json: Json = False, runs_dir: RunsDir = None) -> int:
+    """Show what each run and the shared store take on the disk."""
+    from prunectl.cli import disk
+
+    return disk.du(as_json=as_json, runs_dir=runs_dir)
 
 
 @app.command(epilog="Example: prunectl presets quickstart > my.yaml")
@@ -468,7 +515,7 @@ def ui(
 
 
 LATER = (
-    "report", "gc", "data", "extrapolate", "prune",
+    "data", "extrapolate", "prune",
 )  # fmt: skip
 
 

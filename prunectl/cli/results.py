@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from core.predicted import Predicted, read_predicted
-from core.runs import Run
+from core.runs import REPORT, Run
 from prunectl import words
 
 Row = Mapping[str, Any]
@@ -179,6 +179,8 @@ def saving_table(rows: Sequence[Row], method: str | None) -> RenderableType | No
     if not rows:
         return None
     rates = sorted({r["rate"] for r in rows if r["method"] != "subset_only"})
+    if not rates:
+        return None
     table = plain_table("method", *(f"{_rate(rate)}>" for rate in rates))
     for name, group in _by(rows, "method").items():
         if not any(r["rate"] in rates for r in group):
@@ -206,9 +208,26 @@ def artifacts(summary: Row, folder: Path) -> Unwrapped:
     if (summary.get("artifacts") or {}).get("scores"):
         lines.append(("scores", folder / "scores"))
     lines += [(n, folder / n) for n in ("kept", "predictions", "models") if _filled(folder / n)]
+    if (folder / REPORT).is_file():
+        lines.append(("report", folder / REPORT))
     width = max(len(name) for name, _ in lines)
     # One line a path however long it is: it is there to be copied.
     return Unwrapped("\n".join(f"{name:<{width}}  {path}" for name, path in lines))
+
+
+def next_steps(summary: Row) -> str:
+    """What one may do with a finished run, as commands to copy; empty when nothing was kept."""
+    own = main_method(summary)
+    rates = [
+        r["rate"] for r in summary.get("trials") or () if r["method"] == own and r["kept_path"]
+    ]
+    if not rates:
+        return ""
+    code = str(summary["run"]).split("-")[0]
+    return (
+        f"the samples to keep:  prunectl export {code} --rate {sorted(rates)[0]:g} --out kept.npy\n"
+        f"a page to send on:    prunectl report {code} --open"
+    )
 
 
 def main_method(summary: Row) -> str | None:

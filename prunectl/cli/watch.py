@@ -11,7 +11,7 @@ import time
 from types import FrameType
 from typing import Any
 
-from core.errors import PrunectlError
+from core.errors import NeedsLabels, PrunectlError
 from core.runs import Run, request_stop
 from prunectl import tracking
 from prunectl.cli import output, results
@@ -19,6 +19,7 @@ from prunectl.cli.live import Bars, Lines, Screen
 from prunectl.follow import Follower
 
 _RETRY_SECONDS = 1.0
+NEEDS_LABELS = NeedsLabels.kind
 
 
 class Signals:
@@ -104,10 +105,13 @@ def _last_word(follower: Follower[Run], signals: Signals, as_json: bool) -> int:
     assert ending is not None  # the caller looked
     if ending.status == "finished":
         print_results(run, as_json)
+        say_next_steps(run)
         _say_tracking(run)
         return output.OK
     if as_json and run.summary() is not None:
         print_results(run, as_json)
+    if ending.reason == NEEDS_LABELS:
+        return _without_labels(run, as_json)
     if ending.status == "stopped" or (ending.status == "dead" and signals.count):
         how = "stopped" if ending.status == "stopped" else "stopped at once"
         output.say(f"{run.id} {how}; continue with: prunectl resume {run.id}")
@@ -119,9 +123,36 @@ def _last_word(follower: Follower[Run], signals: Signals, as_json: bool) -> int:
     return error.exit_code
 
 
+def _without_labels(run: Run, as_json: bool) -> int:
+    """Everything is done that can be; the rest is the user's."""
+    if not as_json:
+        print_results(run, as_json)
+    output.say(f"{run.id} waits for labels\n{label_steps(run)}")
+    _say_tracking(run)
+    return output.OK
+
+
+def label_steps(run: Run) -> str:
+    """How a run that waits for labels goes on."""
+    rows = [r for r in (run.summary() or {}).get("trials") or () if r["status"] == "pending"]
+    code, own = run.id.split("-")[0], [r for r in rows if r["kept_path"]]
+    listed = "" if not own else f" --rate {own[0]['rate']:g} --seed {own[0]['seed']}"
+    return (
+        f"which samples:     prunectl export {code}{listed}   (writes to-label.txt too)\n"
+        f"with their labels: prunectl resume {code} --labels FILE   (CSV: id or path, label)"
+    )
+
+
 def _say_tracking(run: Run) -> None:
     text = tracking.word(run)
     if text is not None:
+        output.say(text)
+
+
+def say_next_steps(run: Run) -> None:
+    """How to take the results away."""
+    text = results.next_steps(run.summary() or {})
+    if text:
         output.say(text)
 
 

@@ -19,6 +19,7 @@ from core import registry, slots
 from core.errors import (
     CellsFailed,
     MachineError,
+    NeedsLabels,
     PrunectlError,
     RunFailure,
     Stopped,
@@ -33,6 +34,7 @@ from core.session import Session, differences, versions
 from core.sinks.start import track
 from core.sweep_spec import Cell, SweepSpec
 from core.sweeps import Sweep
+from prunectl import words
 from prunectl.sweep.endings import Ending, Endings
 from prunectl.sweep.executor import Executor
 from prunectl.sweep.ledger import Ledger
@@ -45,6 +47,8 @@ _POLL_SECONDS = 0.2
 _TRIES = 3
 _FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _MANY_CELLS = 64
+ENDED = ("finished", "failed", "stopped")
+"""A cell is stopped when all of it is done that can be without labels."""
 _FREQUENT = (ev.Points, ev.Progress, ev.Checkpoint, ev.Resumed)
 _DURABLE = (ev.SweepStarted, ev.TaskFinished, ev.CellFinished, ev.RunFinished)
 
@@ -116,6 +120,7 @@ class Supervisor:
         self._jobs: dict[int, Task | Ending] = {}
         self._begun: dict[int, float] = {}
         self._tries: Counter[str] = Counter()
+        self._unlabelled: Counter[int] = Counter()
         self._numbers = itertools.count()
         self._said_behind: str | None = None
         self._waits: set[str] = set()
@@ -195,7 +200,7 @@ class Supervisor:
                 continue
             whole = self.session.sweep.cell(cell.id).summary_file.is_file()
             retry = ended.status == "failed" and self.options.retry_failed
-            if ended.status in ("finished", "failed") and whole and not retry:
+            if ended.status in ENDED and whole and not retry:
                 found.add(index)
         return found
 
@@ -254,15 +259,17 @@ class Supervisor:
         executor.submit(number, job)
 
     def _task_job(self, task: Task) -> slots.TaskJob:
-        keys = {need: self._keys[need] for need in task.needs}
-        told = self.ledger.told(task.id)
-        return slots.TaskJob(self.plan.piece(task), task.id, keys, told, task.id in self._waits)
+        piece, told = self.plan.piece(task), self.ledger.told(task.id)
+        keys = {need.id: self._keys[need.id] for need in piece.tasks if need.id != task.id}
+        return slots.TaskJob(piece, task.id, keys, told, task.id in self._waits)
 
     def _hear(self, number: int, report: slots.Report) -> None:
         what = self._jobs[number]
         if isinstance(report, slots.Said):
             if isinstance(what, Task):
                 self._say(what, report.event)
+            else:
+                self.session.emit(report.event)
             return
         del self._jobs[number], self._begun[number]
         if isinstance(what, Task):
@@ -279,10 +286,7 @@ class Supervisor:
 
     def _task_ended(self, task: Task, report: slots.Report) -> None:
         if isinstance(report, slots.Done):
-            self._keys[task.id] = report.value.keys
-            self._reused[task.id] = report.value.reused
-            for cell in self.schedule.done(task.id):
-                self.endings.add(Ending(cell, "finished"))
+            self._done(task, report.value)
         elif isinstance(report, slots.Busy):
             self.schedule.park(task.id)
         elif isinstance(report, slots.Failed):
@@ -291,6 +295,20 @@ class Supervisor:
             self._lost(task, report.code)
         else:
             self._interrupted(task, "was asked to stop")
+
+    def _done(self, task: Task, done: slots.TaskDone) -> None:
+        if done.unlabelled:
+            for cell in task.cells:
+                self._unlabelled[cell] += 1
+        else:
+            self._keys[task.id] = done.keys
+            self._reused[task.id] = done.reused
+        for cell in self.schedule.done(task.id):
+            if count := self._unlabelled[cell]:
+                what = f"{words.plural(count, 'retraining')} of it wait for labels"
+                self.endings.add(Ending(cell, "stopped", NeedsLabels.kind, what))
+            else:
+                self.endings.add(Ending(cell, "finished"))
 
     def _lost(self, task: Task, code: int) -> None:
         if code == -signal.SIGKILL and task.id in self._overdue:

@@ -15,7 +15,7 @@ from core.journal import Record
 from prunectl import view as run_view
 from prunectl.view import ENDED, FAILED, RUNNING, WAITING, TaskView, View
 
-QUEUED, FINISHED = "queued", "finished"
+QUEUED, FINISHED, STOPPED = "queued", "finished", "stopped"
 
 
 @dataclass
@@ -34,8 +34,8 @@ class CellView:
 
     @property
     def ended(self) -> bool:
-        """Finished or failed."""
-        return self.status in (FINISHED, FAILED)
+        """Finished, failed, or stopped because labels are missing."""
+        return self.status in (FINISHED, FAILED, STOPPED)
 
     @property
     def shown(self) -> str:

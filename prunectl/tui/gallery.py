@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import registry
-from core.artifacts import read_dataset, read_kept, read_scores
+from core.artifacts import peek_scores, read_dataset, read_kept
 from core.data.bank import Dataset
 from core.data.locations import default_cache_root
 from core.data.prepare import prepared_folder
@@ -24,12 +24,14 @@ from core.spec_load import parse_spec, read_yaml
 from prunectl import words
 from prunectl.tui.drawing import clean
 
-Ids = NDArray[np.int64]
-Floats = NDArray[np.float64]
+Ids = NDArray[np.integer[Any]]
+Shares = NDArray[np.float32]
 Columns = dict[str, NDArray[Any]]
 VIEWS = ("ends", "disagreement", "kept")
 _TRIAL = re.compile(r"^s(\d+)-(.+)-(.+)-r(\d\.\d{4})$")
 _SHUFFLE = 0
+_PIECE, _AT_ONCE = 1 << 16, 1 << 10
+"""Samples looked at together, and how many of an order are found at once."""
 _FEW = 20
 """Classes of which each one's share is said."""
 
@@ -55,6 +57,15 @@ class Wish:
     method: str = ""
     rate: float | None = None
     page: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Order:
+    """The first ids of one side, of ``total``."""
+
+    title: str
+    ids: Ids
+    total: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,9 +104,9 @@ class Collection:
         about = registry.describe("score", self.score).constants
         self.keeps_high = about.get("DIRECTION", "high") == "high"
         self._scores: tuple[int, Columns] | None = None
-        self._sides: tuple[Any, tuple[tuple[str, Ids], ...]] | None = None
+        self._sides: tuple[Wish, int, tuple[Order, ...]] | None = None
         self._dataset: Dataset | None = None
-        self._held_ranks: tuple[int, Floats, Floats] | None = None
+        self._held_ranks: tuple[int, Shares, Shares] | None = None
 
     def seeds(self) -> list[int]:
         """Seeds whose scores are known."""
@@ -144,57 +155,66 @@ class Collection:
             return Page(wish, trouble=said, heading=self._heading(wish))
 
     def _page(self, wish: Wish, capacity: int) -> Page:
-        ordered = self._ordered(wish)
-        most = max(len(ids) for _, ids in ordered)
-        pages = max(-(-most // capacity), 1)
+        ordered = self._ordered(wish, (max(wish.page, 0) + 1) * capacity)
+        pages = max(-(-max(order.total for order in ordered) // capacity), 1)
         wish = replace(wish, page=min(max(wish.page, 0), pages - 1))
         dataset, trouble = self._pictures()
         sides = []
-        for title, ids in ordered:
+        for order in ordered:
             first = wish.page * capacity
-            shown = ids[first : first + capacity]
+            shown = order.ids[first : first + capacity]
             images = dataset.train.inputs[shown] if dataset is not None else None
             captions = tuple(self._caption(wish, int(i), dataset) for i in shown)
             seen = tuple(int(i) for i in shown)
-            sides.append(Side(title, len(ids), first, seen, captions, images))
+            sides.append(Side(order.title, order.total, first, seen, captions, images))
         note = self._note(wish, dataset)
         return Page(wish, tuple(sides), self._heading(wish), note, trouble, pages)
 
-    def _ordered(self, wish: Wish) -> tuple[tuple[str, Ids], ...]:
+    def _ordered(self, wish: Wish, most: int) -> tuple[Order, ...]:
+        """Both sides as far as the first ``most`` samples, as far as more when it is known."""
         key = replace(wish, page=0)
-        if self._sides is None or self._sides[0] != key:
+        if self._sides is None or self._sides[0] != key or self._sides[1] < most:
             columns = self._columns(wish.seed)
             table = {"ends": self._ends, "disagreement": self._disagreement, "kept": self._kept}
-            chosen = np.ones(len(columns["id"]), dtype=bool)
+            chosen = np.ones(len(columns["label"]), dtype=bool)
             if wish.label is not None:
                 chosen = columns["label"] == wish.label
-            self._sides = (key, table[wish.view](columns, chosen, wish))
-        return self._sides[1]
+            most = max(2 * most, _AT_ONCE)
+            self._held_ranks = None
+            self._sides = (key, most, table[wish.view](columns, chosen, wish, most))
+        return self._sides[2]
 
     def _ends(
-        self, columns: Columns, chosen: NDArray[np.bool_], wish: Wish
-    ) -> tuple[tuple[str, Ids], ...]:
-        worth = columns[self.score] * (1 if self.keeps_high else -1)
-        order = _descending(worth, chosen)
-        return ("most important", order), ("least important", order[::-1])
+        self, columns: Columns, chosen: NDArray[np.bool_], wish: Wish, most: int
+    ) -> tuple[Order, ...]:
+        worth = columns[self.score]
+        up = 1 if self.keeps_high else -1
+        return (
+            _first("most important", worth, chosen, most, up),
+            _first("least important", worth, chosen, most, -up, last=True),
+        )
 
     def _disagreement(
-        self, columns: Columns, chosen: NDArray[np.bool_], wish: Wish
-    ) -> tuple[tuple[str, Ids], ...]:
+        self, columns: Columns, chosen: NDArray[np.bool_], wish: Wish, most: int
+    ) -> tuple[Order, ...]:
         predicted, full = self._ranks(wish.seed)
         off = predicted - full
-        high = _descending(off, chosen & (off > 0))
-        low = _descending(-off, chosen & (off < 0))
-        return ("predicted too high", high), ("predicted too low", low)
+        return (
+            _first("predicted too high", off, chosen & (off > 0), most, 1),
+            _first("predicted too low", off, chosen & (off < 0), most, -1),
+        )
 
     def _kept(
-        self, columns: Columns, chosen: NDArray[np.bool_], wish: Wish
-    ) -> tuple[tuple[str, Ids], ...]:
+        self, columns: Columns, chosen: NDArray[np.bool_], wish: Wish, most: int
+    ) -> tuple[Order, ...]:
         kept = self._kept_mask(wish, len(chosen))
         # A fixed shuffle: what is in sight stands for the whole, and stays while one looks.
-        order = np.random.default_rng(_SHUFFLE).permutation(len(chosen))
-        order = order[chosen[order]]
-        return ("kept", order[kept[order]]), ("dropped", order[~kept[order]])
+        every = np.arange(len(chosen), dtype=np.int32)
+        order = np.random.default_rng(_SHUFFLE).permutation(every)
+        return (
+            _among("kept", order, chosen & kept, most),
+            _among("dropped", order, chosen & ~kept, most),
+        )
 
     def _kept_mask(self, wish: Wish, total: int) -> NDArray[np.bool_]:
         found = [
@@ -218,7 +238,7 @@ class Collection:
         found: NDArray[np.bool_] = (
             np.isfinite(truth)
             & np.isfinite(columns[f"{self.score}_predicted"])
-            & (columns["source"] == "extrapolated")
+            & ~columns["scored"]
         )
         return found
 
@@ -228,10 +248,10 @@ class Collection:
         if wish.view == "disagreement":
             predicted, full = self._ranks(wish.seed)
             return name, f"{100 * predicted[sample]:.0f}|{100 * full[sample]:.0f}"
-        mark = "~" if columns["source"][sample] == "extrapolated" else ""
+        mark = "" if columns["scored"][sample] else "~"
         return name, mark + _short(float(columns[self.score][sample]))
 
-    def _ranks(self, seed: int) -> tuple[Floats, Floats]:
+    def _ranks(self, seed: int) -> tuple[Shares, Shares]:
         """Percentiles (0..1) of prediction and truth, ``[N]`` each, among the unscored samples."""
         if self._held_ranks is None or self._held_ranks[0] != seed:
             columns = self._columns(seed)
@@ -269,7 +289,7 @@ class Collection:
 
     def _columns(self, seed: int) -> Columns:
         if self._scores is None or self._scores[0] != seed:
-            self._scores = (seed, read_scores(self.run, seed, without=("path",)))
+            self._scores = (seed, peek_scores(self.run, seed))
         return self._scores[1]
 
     def _pictures(self) -> tuple[Dataset | None, str]:
@@ -287,7 +307,7 @@ class Collection:
 
     def _suits(self, dataset: Dataset) -> tuple[Dataset | None, str]:
         known = ((self.run.summary() or {}).get("data") or {}).get("fingerprint")
-        samples = len(self._columns(self.seeds()[0])["id"])
+        samples = len(self._columns(self.seeds()[0])["label"])
         if samples != len(dataset.train) or (known and known != dataset.fingerprint):
             return None, "no pictures: the prepared data is not what this run saw"
         if not dataset.train.is_images:
@@ -309,21 +329,46 @@ def side_title(side: Side, width: int = 80) -> str:
     return side.title
 
 
-def _descending(values: NDArray[Any], chosen: NDArray[np.bool_]) -> Ids:
-    """Ids of the chosen finite values, largest first, ties by id."""
-    ids = np.flatnonzero(chosen & np.isfinite(values))
-    return ids[np.argsort(-values[ids], kind="stable")]
+def _first(
+    title: str, values: NDArray[Any], chosen: NDArray[np.bool_], most: int, up: int, *,
+    last: bool = False,
+) -> Order:  # fmt: skip
+    """The ``most`` chosen samples with the largest finite value (``up`` -1: the smallest), ties by
+    id (``last``: the larger id first). Piece by piece: of a million only some are sorted."""
+    best, ranks, total = np.empty(0, dtype=np.int64), np.empty(0, dtype=values.dtype), 0
+    for start in range(0, len(values), _PIECE):
+        piece = values[start : start + _PIECE]
+        own = np.flatnonzero(chosen[start : start + _PIECE] & np.isfinite(piece))
+        total += len(own)
+        ids, keys = np.append(best, own + start), np.append(ranks, -up * piece[own])
+        order = np.lexsort((-ids if last else ids, keys))[:most]
+        best, ranks = ids[order], keys[order]
+    return Order(title, best, total)
 
 
-def _shares(values: NDArray[Any], among: NDArray[np.bool_]) -> Floats:
+def _among(title: str, order: Ids, chosen: NDArray[np.bool_], most: int) -> Order:
+    """The first ``most`` ids of an order that are chosen."""
+    found: list[Ids] = []
+    for start in range(0, len(order), _PIECE):
+        if sum(map(len, found)) >= most:
+            break
+        piece = order[start : start + _PIECE]
+        found.append(piece[chosen[piece]])
+    ids = np.concatenate(found) if found else np.empty(0, dtype=np.int64)
+    return Order(title, ids[:most], int(np.count_nonzero(chosen)))
+
+
+def _shares(values: NDArray[Any], among: NDArray[np.bool_]) -> Shares:
     """The share of the values ``among`` that lie below each of them, NaN elsewhere; equal values
     share the middle of their ranks."""
-    found = np.full(len(values), np.nan)
-    own = values[among]
-    if own.size:
-        ordered = np.sort(own)
+    found = np.full(len(values), np.nan, dtype=np.float32)
+    ordered = np.sort(values[among])
+    for start in range(0, len(values), _PIECE):
+        piece = slice(start, start + _PIECE)
+        own = values[piece][among[piece]]
         low = np.searchsorted(ordered, own, "left")
-        found[among] = (low + np.searchsorted(ordered, own, "right") - 1) / 2 / max(len(own) - 1, 1)
+        both = low + np.searchsorted(ordered, own, "right") - 1
+        found[piece][among[piece]] = both / 2 / max(len(ordered) - 1, 1)
     return found
 
 

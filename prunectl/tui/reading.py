@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from textual.message import Message
 
-from core.artifacts import read_scores
+from core.artifacts import peek_scores
 from core.errors import PrunectlError
 from core.journal import Record, Tail
 from core.predicted import Predicted, read_predicted
@@ -24,6 +24,7 @@ from prunectl.view import View, apply
 
 _CHUNK = 1 << 20  # bytes of journal a step: the screen gets its turn in between
 _RUNS_SECONDS = 1.0
+_PATIENCE = 1.0
 _STATE_EVERY = 1.0
 _SCREENFUL, _BATCH = 50, 250
 _LONGEST_OUTLINE = 16 << 20
@@ -80,6 +81,8 @@ class RunNews(Message):
     scores: dict[int, dict[str, Any]] = field(default_factory=dict)
     trouble: str = ""
     read_all: bool = False
+    taken: threading.Event = field(default_factory=threading.Event)
+    """Set when the screen has taken it in: a long history waits for that, not in memory."""
 
     @property
     def empty(self) -> bool:
@@ -110,6 +113,8 @@ class RunReader:
                 more = bool(news.records) and not self._caught_up
                 if not news.empty:
                     self.post(news)
+                    if more:
+                        news.taken.wait(_PATIENCE)
 
     def look(self) -> RunNews:
         """One look at everything."""
@@ -125,8 +130,9 @@ class RunReader:
 
     def _look(self, news: RunNews) -> None:
         state = self.run.state()
-        if (state, state.shown) != self._state:
-            self._state, news.state = (state, state.shown), state
+        about = (replace(state, heartbeat=0.0), state.shown)
+        if about != self._state:  # that it beats is no news
+            self._state, news.state = about, state
         news.records = self._tail.poll(_CHUNK)
         if not news.records and not self._caught_up:
             self._caught_up = news.read_all = True
@@ -138,7 +144,7 @@ class RunReader:
             for file in sorted((self.run.path / "scores").glob("seed-*.parquet")):
                 seed = file.stem.removeprefix("seed-")
                 if seed.isdigit() and self._changed(file):
-                    news.scores[int(seed)] = read_scores(self.run, int(seed), without=("path",))
+                    news.scores[int(seed)] = peek_scores(self.run, int(seed))
 
     def _changed(self, path: Path) -> bool:
         try:

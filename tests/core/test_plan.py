@@ -9,8 +9,17 @@ from typing import Any
 import pytest
 
 from core.errors import UserError
-from core.plan import DataFacts, Graph, build_graph, retrain_steps, subset_size, trials
+from core.plan import (
+    DataFacts,
+    Graph,
+    build_graph,
+    graph_neighbors,
+    retrain_steps,
+    subset_size,
+    trials,
+)
 from core.spec import Spec
+from core.spec_load import parse_spec
 from core.units import n_keep, sample_passes
 
 Make = Callable[..., Spec]
@@ -129,9 +138,14 @@ def test_no_two_trials_share_a_name(make_spec: Make, size: int) -> None:
 
 def test_a_scoring_run_shows_its_ids_once_an_epoch_and_once_more_to_record(make_spec: Make) -> None:
     m, batch = 252, 64
+    every_epoch = {"name": "dynamic_uncertainty", "window": {"length": 2, "drop_last": False}}
 
     def passes(record: str, epochs: str = "3ep") -> tuple[int, int]:
-        task = graph_of(make_spec(score={"record": record}, train={"epochs": epochs}))["score-s0"]
+        score = {**every_epoch, "record": record, "preset": "paper", "epoch": None, "span": None}
+        score = {k: v for k, v in score.items() if v is not None}
+        mapping = {**make_spec().to_dict(), "score": score}
+        mapping["train"]["epochs"] = epochs
+        task = graph_of(parse_spec(mapping))["score-s0"]
         return task.passes, task.extra_passes
 
     assert passes("train_forward") == (3 * m, 0)
@@ -145,15 +159,21 @@ def test_a_scoring_run_shows_its_ids_once_an_epoch_and_once_more_to_record(make_
     assert passes("eval_pass", "10st") == (shown + 2 * m, 2 * m)
 
 
-def test_modes_of_several_scores_add_up(make_spec: Make, plain_spec: Any) -> None:
-    spec = make_spec(
-        train={"epochs": "12ep"}, score={"record": "extra_forward", "also": ["dynamic_uncertainty"]}
-    )
-    assert graph_of(spec)["score-s0"].passes == 2 * 12 * 252  # both look at the same extra forward
-    spec = make_spec(
-        train={"epochs": "12ep"}, score={"record": "eval_pass", "also": ["dynamic_uncertainty"]}
-    )
-    assert graph_of(spec)["score-s0"].passes == 3 * 12 * 252
+@pytest.mark.parametrize(
+    ("also", "extra"),
+    [
+        ([], 2),  # el2n reads epochs 0 and 1
+        (["loss"], 3),  # and the last one
+        (["loss", "entropy"], 3),  # which one pass shows to both
+        ([{"name": "aum", "record": "eval_pass", "epoch": 1, "span": 3}], 4),
+        ([{"name": "aum", "record": "extra_forward", "epoch": 1, "span": 3}], 2 + 3),
+        (["dynamic_uncertainty"], 2 + 12),  # an extra forward in every step
+    ],
+)
+def test_only_passes_that_a_score_reads_are_made(make_spec: Make, also: Any, extra: int) -> None:
+    spec = make_spec(train={"epochs": "12ep"}, score={"record": "eval_pass", "also": also})
+    task = graph_of(spec)["score-s0"]
+    assert (task.passes, task.extra_passes) == ((12 + extra) * 252, extra * 252)
 
 
 def test_passes_of_everything_else(make_spec: Make) -> None:
@@ -250,8 +270,8 @@ def test_cells_of_two_scores_share_the_training_but_no_selection_by_score(make_s
     assert all(t.cells == (0, 1) for t in random)
     # one training records both: an extra forward a step and a pass an epoch
     assert len(graph["score-s0"].scores) == 2
-    assert graph["score-s0"].passes == 3 * 12 * 252
-    assert graph["reference-s0"].extra_passes == 2 * 12 * 1258
+    assert graph["score-s0"].passes == (12 + 2 + 2) * 252
+    assert graph["reference-s0"].extra_passes == (2 + 2) * 1258
 
 
 def test_subset_sizes_split_everything_drawn_from_it(make_spec: Make) -> None:
@@ -264,3 +284,19 @@ def test_subset_sizes_split_everything_drawn_from_it(make_spec: Make) -> None:
         assert not any({first, second} <= set(t.cells) for t in graph.tasks if t.id not in every)
     assert [len(graph.of_cell(i)) for i in range(3)] == [len(graph_of(s).tasks) for s in specs]
     assert all(graph.spec_of(t) is specs[t.cells[0]] for t in graph.tasks)
+
+
+def test_neighbours_are_found_once_and_only_for_who_reads_them(make_spec: Make) -> None:
+    graph = graph_of(make_spec(extrapolate={"name": "propagate", "k": 7}, **EVERYTHING))
+    assert graph["neighbors-s0"].needs == ("embed-s0",)
+    assert "neighbors-s0" in graph["extrapolate-s0"].needs
+    assert "neighbors" not in counts(graph_of(make_spec()))
+    cells = [
+        (make_spec(extrapolate={"name": name, "k": k}), FACTS)
+        for name, k in (("propagate", 7), ("label_propagation", 7), ("propagate", 8))
+    ]
+    assert counts(build_graph(cells))["neighbors"] == 2
+    open_k = [graph_neighbors(make_spec(extrapolate={"name": n})) for n in ("propagate", "knn")]
+    assert open_k == [10, None]
+    several = {"name": "auto", "methods": ["ridge", "propagate", "label_propagation"]}
+    assert graph_neighbors(make_spec(extrapolate=several)) == 20

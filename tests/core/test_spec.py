@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from core.errors import UserError
 from core.spec import Spec, TrackingSpec
-from core.spec_load import SpecError, default_score, override, parse_spec, read_yaml
+from core.spec_load import SpecError, override, parse_spec, read_yaml
 
 Plain = Callable[..., dict[str, Any]]
 Make = Callable[..., Spec]
@@ -86,14 +86,14 @@ def test_misspelt_sections_nested_keys_and_names(plain_spec: Plain) -> None:
         ({"extrapolate": {"k": "some"}}, "extrapolate.k"),
         ({"compute": {"device": "gpu"}}, "compute.device"),
         ({"compute": {"checkpoint_every": 600}}, "compute.checkpoint_every"),
-        ({"subset": {"how": "labelled"}}, "subset.how"),
+        ({"subset": {"how": "labeled"}}, "subset.how"),
         ({"retrain": {"budget": "seconds"}}, "retrain.budget"),
         ({"baselines": ["randomm"]}, "baselines.0"),
         ({"reference": True}, "reference"),
         ({"name": "a/b"}, "name"),
         ({"model": {"name": 5}}, "model.name"),
         ({"score": {"preset": ["ccs"]}}, "score.preset"),
-        ({"score": {"also": [["el2n"]]}}, "score.also"),
+        ({"score": {"also": [["loss"]]}}, "score.also"),
     ],
 )
 def test_a_wrong_value_is_named_by_its_path(plain_spec: Plain, over: Any, path: str) -> None:
@@ -164,7 +164,6 @@ def test_contradictions_between_keys(plain_spec: Plain) -> None:
     ("changed", "said"),
     [
         ({"retrain": {"budget": "seconds"}}, "retrain.budget: 'seconds' is not in this version"),
-        ({"subset": {"how": "labelled"}}, "subset.how: 'labelled' is not in this version"),
         ({"baselines": ["full", "direct"]}, "baselines.1: 'direct' is not in this version"),
     ],
 )
@@ -195,7 +194,6 @@ def test_a_window_longer_than_the_training_is_refused(plain_spec: Plain) -> None
         ({"score": {"nets": 3}}, "score.nets"),
         ({"score": {"cross_fit": 5}}, "score.cross_fit"),
         ({"embed": {"from": "/some/net.pt"}}, "embed.from"),
-        ({"model": {"weights": "/some/net.pt"}}, "model.weights"),
     ],
 )
 def test_what_a_later_version_brings_is_refused_in_one_line(
@@ -232,8 +230,36 @@ def test_the_first_preset_is_taken_when_none_is_named(plain_spec: Plain) -> None
     mapping = plain_spec(train={"epochs": "15ep"})
     mapping["score"] = {"name": "dynamic_uncertainty"}
     assert parse_spec(mapping).score.preset == "paper"
-    assert default_score("el2n")["preset"] == "paper"
-    assert default_score("el2n")["record"] == "eval_pass"
+    mapping["score"]["also"] = ["el2n"]
+    (also,) = parse_spec(mapping).score.also
+    assert (also.name, also.preset, also.record) == ("el2n", "paper", "eval_pass")
+    assert also.params == {"epoch": 9, "span": 1}
+
+
+def test_a_further_score_takes_settings_of_its_own(plain_spec: Plain) -> None:
+    also = ["loss", {"name": "aum", "preset": "ccs", "span": 2}]
+    spec = parse_spec(plain_spec(score={"also": also}))
+    assert spec.score.names == ("el2n", "loss", "aum")
+    assert spec.score.also[1].record == "train_forward"
+    assert spec.score.also[1].params == {"margin": "probabilities", "epoch": 0, "span": 2}
+    assert parse_spec(spec.to_dict()) == spec
+
+
+@pytest.mark.parametrize(
+    ("also", "said"),
+    [
+        (["aumm"], "no score is called 'aumm'; did you mean 'aum'"),
+        (["aum", {"name": "aum", "preset": "ccs"}], "'aum' is listed twice"),
+        ([{"name": "aum", "preset": "ccz"}], "aum has no preset 'ccz'; did you mean 'ccs'"),
+        ([{"name": "aum", "margn": "logits"}], "score.also.margn: no such key"),
+        ([{"name": "aum", "nets": 2}], "score.also.nets: no such key"),
+        ([{"name": "aum", "span": 4}], "score.also: aum reads 4 epochs"),
+        (["tdds"], "score.also: tdds reads 30 epochs"),
+        ([{"name": "dual", "span": 3}], "needs 10 epochs"),
+    ],
+)
+def test_a_wrong_further_score_is_one_line(plain_spec: Plain, also: Any, said: str) -> None:
+    assert said in only(plain_spec(score={"also": also}))
 
 
 def test_a_retraining_takes_from_train_what_is_not_given(make_spec: Make) -> None:

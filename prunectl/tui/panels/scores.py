@@ -27,7 +27,7 @@ def draw(known: Known, choice: Choice, width: int, height: int, look: Look) -> l
     measured, what = _measured(table, name)
     if measured is None or room < 12 and width < 72:
         return [fit_line(title, width), *_histogram(table, name, width, room, look)]
-    predicted = table[f"{name}_predicted"].astype(float)
+    predicted = table[f"{name}_predicted"]
     names = (f"predicted {what}", "measured")
     if width >= 72:
         half = (width - 2) // 2
@@ -48,7 +48,7 @@ def score_name(table: dict[str, NDArray[Any]]) -> str:
     predicted = [c.removesuffix("_predicted") for c in table if c.endswith("_predicted")]
     if predicted:
         return predicted[0]
-    known = ("id", "path", "source", "label", "heldout")
+    known = ("scored", "label", "heldout")
     return next((c for c in table if c not in known), "score")
 
 
@@ -57,25 +57,25 @@ def _measured(table: dict[str, NDArray[Any]], name: str) -> tuple[Floats | None,
     if f"{name}_predicted" not in table:
         return None, ""
     if f"{name}_full" in table:
-        full = np.where(table["source"] == "extrapolated", table[f"{name}_full"], np.nan)
-        return full.astype(float), "(unscored)"
-    own = np.where(table["heldout"].astype(bool), table[name], np.nan)
-    return own.astype(float), "(held-out)"
+        full = np.where(table["scored"], np.nan, table[f"{name}_full"])
+        return full, "(unscored)"
+    own = np.where(table["heldout"], table[name], np.nan)
+    return own, "(held-out)"
 
 
 def _histogram(
     table: dict[str, NDArray[Any]], name: str, width: int, height: int, look: Look
 ) -> list[Line]:
     """Shares of the scored and of the extrapolated samples by score, as steps."""
-    values, source = table[name].astype(float), table["source"]
+    values, scored = table[name], table["scored"]
     finite = values[np.isfinite(values)]
     if not len(finite):
         return centred("no finite score", width, height)
     low, high = float(finite.min()), float(finite.max())
     edges = np.linspace(low, high if high > low else low + 1.0, min(max(width // 3, 8), 40) + 1)
     curves = []
-    for number, kind in enumerate(("scored", "extrapolated")):
-        own = values[(source == kind) & np.isfinite(values)]
+    for number, (kind, among) in enumerate((("scored", scored), ("extrapolated", ~scored))):
+        own = values[among & np.isfinite(values)]
         if not len(own):
             continue
         counts, _ = np.histogram(own, edges)

@@ -34,6 +34,9 @@ _STEP = 0.02
 # What a running task says all the time, and the panels that show it.
 _MOVING = (ev.Points, ev.Progress, ev.Checkpoint)
 _MOVED = frozenset({"head", "rail", "rail-device", "panel-curves", "panel-device", "panel-stages"})
+# What a key changes.
+_CURVES = frozenset({"panel-curves"})
+_BY_SEED = frozenset({"panel-extrapolation", "panel-scores"})
 
 
 class RunScreen(ConsoleScreen):
@@ -125,6 +128,7 @@ class RunScreen(ConsoleScreen):
         known.scores.update(news.scores)
         known.trouble = news.trouble or ("" if news.records else known.trouble)
         known.read_all = known.read_all or news.read_all
+        news.taken.set()
         quiet = not (
             news.state or news.summary or news.predicted or news.scores or news.trouble
             or news.read_all
@@ -192,22 +196,22 @@ class RunScreen(ConsoleScreen):
     def action_axis(self) -> None:
         """Epochs, steps, time."""
         self.choice.axis = AXES[(AXES.index(self.choice.axis) + 1) % len(AXES)]
-        self._redraw()
+        self._redraw(_CURVES)
 
     def action_log(self) -> None:
         """Logarithmic loss or not."""
         self.choice.log = not self.choice.log
-        self._redraw()
+        self._redraw(_CURVES)
 
     def action_accuracy(self) -> None:
         """Accuracy or loss."""
         self.choice.accuracy = not self.choice.accuracy
-        self._redraw()
+        self._redraw(_CURVES)
 
     def action_smooth(self) -> None:
         """More smoothing, then none."""
         self.choice.smoothing = (self.choice.smoothing + 1) % len(SMOOTHING)
-        self._redraw()
+        self._redraw(_CURVES)
 
     def action_task(self, by: int) -> None:
         """The task after or before the one shown."""
@@ -216,7 +220,7 @@ class RunScreen(ConsoleScreen):
             shown = self.known.shown_tasks(self.choice)
             at = tasks.index(shown[-1]) if shown and shown[-1] in tasks else 0
             self.choice.tasks = (tasks[(at + by) % len(tasks)],)
-            self._redraw()
+            self._redraw(_CURVES)
 
     def action_overlay(self) -> None:
         """Choose tasks to lay over each other."""
@@ -227,13 +231,13 @@ class RunScreen(ConsoleScreen):
     def _overlaid(self, chosen: tuple[str, ...] | None) -> None:
         if chosen is not None:
             self.choice.tasks = chosen
-            self._redraw()
+            self._redraw(_CURVES)
 
     def action_cursor(self, by: int) -> None:
         """Move the cursor that reads values off the curves."""
         at = self.choice.cursor
         self.choice.cursor = 0.5 if at is None else min(max(at + by * _STEP, 0.0), 1.0)
-        self.query_one("#panel-curves", Panel).redraw()
+        self._redraw(_CURVES)
 
     @on(Panel.Pointed)
     def _pointed(self, event: Panel.Pointed) -> None:
@@ -247,7 +251,7 @@ class RunScreen(ConsoleScreen):
         if seeds:
             now = self.known.seed(self.choice)
             self.choice.seed = seeds[(seeds.index(now) + 1) % len(seeds)] if now in seeds else None
-            self._redraw()
+            self._redraw(_BY_SEED)
 
     # -- the run --
 
@@ -255,7 +259,7 @@ class RunScreen(ConsoleScreen):
         """First the cursor goes, then the screen; the run goes on."""
         if self.choice.cursor is not None:
             self.choice.cursor = None
-            self._redraw()
+            self._redraw(_CURVES)
         else:
             self.app.pop_screen()
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.app import RenderResult
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -45,6 +47,8 @@ class Panel(Widget, can_focus=True):
         self._bottom = bottom
         self._lines: list[Line] | None = None
         self._drawn_for = (0, 0, "")
+        self._strips: dict[int, Strip] = {}
+        self._ground = Style()
         self._first = 0
         self.failure = ""
         if title:
@@ -57,10 +61,11 @@ class Panel(Widget, can_focus=True):
 
     def lines(self) -> list[Line]:
         """What it shows now, all of it."""
-        theme = themes_name(self)
-        wanted = (self.size.width, self.size.height, theme)
+        size, theme = self.size, themes_name(self)
+        wanted = (size.width, size.height, theme)
         if self._lines is None or self._drawn_for != wanted:
             self._drawn_for = wanted
+            self._strips.clear()
             self._lines = self._guarded(*wanted[:2])
         return self._lines
 
@@ -78,16 +83,32 @@ class Panel(Widget, can_focus=True):
         """Not used: lines are rendered one by one."""
         return ""
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """What is drawn is made sure of once, not once a line."""
+        self.lines()
+        self._ground = self.rich_style
+        return super().render_lines(crop)
+
+    def notify_style_update(self) -> None:
+        """Colours may be others: strips are made again."""
+        self._strips.clear()
+        super().notify_style_update()
+
     def render_line(self, y: int) -> Strip:
-        """One line as Textual wants it."""
-        lines, (width, height) = self.lines(), self.size
+        """One line as Textual wants it; only asked for while :meth:`render_lines` works."""
+        lines, height = self._lines or [], self._drawn_for[1]
         most = max(len(lines) - height, 0)
         first = max(most - self._first, 0) if self._bottom else min(self._first, most)
-        line = lines[first + y] if first + y < len(lines) else []
-        ground, theme = self.rich_style, themes_name(self)
+        number = first + y
+        if number not in self._strips:
+            self._strips[number] = self._strip(lines[number] if number < len(lines) else [])
+        return self._strips[number]
+
+    def _strip(self, line: Line) -> Strip:
+        width, _, theme = self._drawn_for
         segments = []
         for text, word in fit_line(line, width):
-            style = ground + themes.style(theme, word)
+            style = self._ground + themes.style(theme, word)
             body = text.lstrip(" ")
             if body and body != text:  # apart, because pictures of the screen lose leading blanks
                 segments.append(Segment(text[: -len(body)], style))

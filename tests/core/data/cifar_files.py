@@ -78,6 +78,15 @@ def write_cifar100(root: Path, train: int = 200, test: int = 100, seed: int = 0)
     return _sums(folder)
 
 
+def write_edm(file: Path, count: int = 60, *, compressed: bool = False, seed: int = 1) -> Path:
+    """Generated pictures as the EDM samples are published: one .npz, keys image and label."""
+    rng = np.random.default_rng(seed)
+    save = np.savez_compressed if compressed else np.savez
+    pixels = rng.integers(0, 256, (count, 32, 32, 3), dtype=np.uint8)
+    save(file, image=pixels, label=np.arange(count, dtype=np.int64) % 10)
+    return file
+
+
 def pack(root: Path, folder: str, archive: str) -> Path:
     """Move the files into a .tar.gz, as they are published."""
     file = root / archive

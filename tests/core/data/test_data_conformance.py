@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cifar_files import publish, write_cifar, write_cifar100
+from cifar_files import publish, write_cifar, write_cifar100, write_edm
+from picture_files import pixels, write_folder, write_parquet
 
 from core import registry
 from core.data import arrays
@@ -35,8 +36,18 @@ class TestBuiltIn(DatasetConformance):
         if self.name == "cifar10":
             publish(self.monkeypatch, write_cifar(folder))
             return {"root": folder}
+        if self.name == "folder":
+            write_folder(folder, {"train": pixels(20), "test": pixels(6, seed=1)})
+            return {"root": folder}
         if self.name == "cifar100":
             publish(self.monkeypatch, write_cifar100(folder))
+            return {"root": folder}
+        if self.name == "synthetic_cifar":
+            publish(self.monkeypatch, write_cifar(folder))
+            return {"root": write_edm(folder / "edm.npz"), "params": {"real_root": str(folder)}}
+        if self.name == "parquet":
+            for part, pictures in (("train", pixels(20)), ("test", pixels(6, seed=1))):
+                write_parquet(folder / f"{part}.parquet", pictures)
             return {"root": folder}
         if self.name == "procedural":
             return {"n": 120, "size": 8, "params": {"n_test": 30}}
@@ -44,7 +55,8 @@ class TestBuiltIn(DatasetConformance):
 
 
 def test_they_are_found() -> None:
-    assert {"arrays", "cifar10", "digits", "procedural"} <= set(registry.names("dataset"))
+    expected = {"arrays", "cifar10", "digits", "folder", "parquet", "procedural"}
+    assert expected <= set(registry.names("dataset"))
     helpers = {"assemble", "bank", "base", "checks", "locations", "prepare", "truth"}
     assert not helpers & set(registry.names("dataset"))
 

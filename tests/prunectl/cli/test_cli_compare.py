@@ -131,3 +131,18 @@ def test_a_run_without_results(folder: Path, here: None) -> None:
     told = _invoke(folder, "522y", "jp7k")
     assert told.exit_code == 2
     assert told.stderr.startswith("error: jp7k-resumed has no results yet\n")
+
+
+def test_a_page_about_several_runs(
+    folder: Path, tmp_path: Path, here: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prunectl.cli.report.ask", lambda job: jobs._JOBS[job["job"]](job))
+    out = tmp_path / "both.html"
+    runner = CliRunner()
+    where = ["--runs-dir", str(folder)]
+    told = runner.invoke(app, ["report", "522y", "jp7k", "--out", str(out), *where])
+    assert (told.exit_code, told.stdout.strip()) == (0, str(out)), told.stderr
+    assert "2 runs compared" in out.read_text()
+    refused = runner.invoke(app, ["report", "522y", "jp7k", *where])
+    assert refused.exit_code == 2
+    assert "name it with --out" in refused.stderr

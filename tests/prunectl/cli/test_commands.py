@@ -28,6 +28,8 @@ def test_the_commands_of_this_version() -> None:
     assert set(NOW) == {
         "run", "resume", "attach", "stop", "logs", "ls", "show", "rm", "restore", "presets",
         "plugins", "doctor", "where", "sync", "ui", "tui", "sweep", "cancel", "compare", "export",
+        "gc", "du",
+        "report",
     }  # fmt: skip
 
 

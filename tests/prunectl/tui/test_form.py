@@ -53,7 +53,7 @@ def test_fields_know_type_range_choices_and_help(form: Form) -> None:
 
 def test_what_has_one_possible_value_is_no_field(form: Form) -> None:
     paths = {f.path for f in form.check().fields}
-    assert not paths & {"score.nets", "embed.from", "model.weights"}
+    assert not paths & {"score.nets", "embed.from"}
 
 
 def test_options_are_those_of_the_named_plug_in(form: Form) -> None:

@@ -15,6 +15,7 @@ from core.artifacts import read_dataset, read_kept, read_scores
 from core.data.locations import default_cache_root
 from core.data.prepare import prepared_folder
 from core.runs import Run
+from prunectl.tui import gallery
 from prunectl.tui.gallery import Collection, Page, Side, Wish, side_title
 
 SCORE = "dynamic_uncertainty"
@@ -177,3 +178,37 @@ def test_titles_shrink() -> None:
     assert side_title(side, 18) == "dropped of 1,258"
     assert side_title(side, 8) == "dropped"
     assert side_title(Side("kept")) == "kept: none"
+
+
+@pytest.mark.parametrize("most", [1, 9, 50, 400])
+def test_the_first_of_an_order_are_those_of_a_whole_sort(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gallery, "_PIECE", 32)
+    rng = np.random.default_rng(0)
+    values = rng.integers(0, 20, 300).astype(np.float32)  # many ties
+    values[rng.random(300) < 0.1] = np.nan
+    chosen = rng.random(300) < 0.7
+    own = [i for i in range(300) if chosen[i] and np.isfinite(values[i])]
+    high = sorted(own, key=lambda i: (-values[i], i))
+    found = gallery._first("", values, chosen, most, 1)
+    assert (found.ids.tolist(), found.total) == (high[:most], len(own))
+    low = gallery._first("", values, chosen, most, -1, last=True)
+    assert low.ids.tolist() == high[::-1][:most]
+    order = rng.permutation(300)
+    among = gallery._among("", order, chosen, most)
+    assert among.ids.tolist() == [i for i in order if chosen[i]][:most]
+    assert among.total == chosen.sum()
+
+
+def test_shares_are_those_counted_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gallery, "_PIECE", 16)
+    rng = np.random.default_rng(1)
+    values, among = rng.integers(0, 9, 90).astype(np.float32), rng.random(90) < 0.6
+    found, own = gallery._shares(values, among), values[among]
+    for i in range(90):
+        if among[i]:
+            below, equal = (own < values[i]).sum(), (own == values[i]).sum()
+            assert found[i] == pytest.approx((below + (equal - 1) / 2) / (len(own) - 1))
+        else:
+            assert np.isnan(found[i])

@@ -1,0 +1,126 @@
+"""Who decodes: this process alone, or a crew of decoding processes fed by one thread each."""
+
+from __future__ import annotations
+
+import queue
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import IO, Any, cast
+
+from core.data._decoder import Target, decode_chunk, receive, send
+from core.errors import MachineError
+
+_TICK_SECONDS = 0.25
+
+Jobs = Iterator[tuple[int, list[str | bytes]]]
+"""(chunk, its pictures)."""
+Answers = Iterator[tuple[int, int, dict[str, Any]] | None]
+"""(chunk, number of pictures, what :func:`decode_chunk` answers); None where nothing is new."""
+
+
+def inline(target: Target, rows: int, jobs: Jobs, workers: int) -> Answers:
+    """One after the other in this process: for few pictures a start of processes costs more."""
+    for chunk, sources in jobs:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            answer = decode_chunk(target, chunk * rows, sources)
+        yield chunk, len(sources), answer
+
+
+def in_processes(target: Target, rows: int, jobs: Jobs, workers: int) -> Answers:
+    """By ``workers`` processes, in the order they finish; a None now and then keeps the caller
+    awake. MachineError when a process dies; an error of ``jobs`` is raised here."""
+    crew = _Crew(target, rows, jobs, workers)
+    try:
+        yield from crew.answers()
+    finally:
+        crew.dismiss()
+
+
+class _Crew:
+    def __init__(self, target: Target, rows: int, jobs: Jobs, workers: int) -> None:
+        self._target = target
+        self._rows = rows
+        self._jobs = jobs
+        self._one_at_a_time = threading.Lock()
+        self._said: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._over = threading.Event()
+        self._children = [_decoder() for _ in range(workers)]
+        self._threads = [
+            threading.Thread(target=self._feed, args=(child,), daemon=True)
+            for child in self._children
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def answers(self) -> Answers:
+        """What comes back, until every process is through."""
+        working = len(self._threads)
+        while working:
+            try:
+                item = self._said.get(timeout=_TICK_SECONDS)
+            except queue.Empty:
+                yield None
+                continue
+            if item is None:
+                working -= 1
+            elif isinstance(item, BaseException):
+                raise item
+            else:
+                yield item
+
+    def dismiss(self) -> None:
+        """End all processes and threads, in whatever they are."""
+        self._over.set()
+        for child in self._children:
+            child.kill()
+        for child, thread in zip(self._children, self._threads, strict=True):
+            thread.join()
+            child.wait()
+            for pipe in (child.stdin, child.stdout):
+                with suppress(OSError):  # what could not be sent to a dead process
+                    cast(IO[bytes], pipe).close()
+
+    def _feed(self, child: subprocess.Popen[bytes]) -> None:
+        """Chunk after chunk until there is none. Errors are handed to the caller's thread."""
+        try:
+            self._talk(cast(IO[bytes], child.stdin), cast(IO[bytes], child.stdout))
+        except (EOFError, BrokenPipeError):
+            self._said.put(_died(child.wait()))
+        except BaseException as error:
+            self._said.put(error)
+        self._said.put(None)
+
+    def _talk(self, to: IO[bytes], back: IO[bytes]) -> None:
+        target = self._target
+        send(to, {"file": target.file, "shape": target.shape, "size": target.size})
+        while not self._over.is_set():
+            with self._one_at_a_time:
+                chunk, sources = next(self._jobs, (-1, []))
+            if chunk < 0:
+                return
+            blobs = [source for source in sources if isinstance(source, bytes)]
+            told = [len(s) if isinstance(s, bytes) else s for s in sources]
+            send(to, {"first": chunk * self._rows, "sources": told}, blobs)
+            self._said.put((chunk, len(sources), receive(back)[0]))
+
+
+def _decoder() -> subprocess.Popen[bytes]:
+    """A decoding process, in a session of its own: Ctrl-C in a terminal is for its parent."""
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "core.data._decoder"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def _died(code: int) -> MachineError:
+    how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+    return MachineError(
+        f"a decoding process {how}", "prepare again, it goes on where it was; perhaps fewer workers"
+    )

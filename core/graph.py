@@ -1,0 +1,62 @@
+"""The neighbour graph of all samples: symmetric, weighted on each sample's own scale.
+
+Weights are exp(-d / (s_i s_j)^(1/2)) with s_i the mean distance of sample i to its neighbours
+(after Zelnik-Manor and Perona 2004), so that neither the length nor the dimension of embeddings
+decides whether an edge counts: with plain exp(-d) most of them vanish beside a self-loop of 1.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from core.neighbors import Neighbors
+
+Floats = NDArray[np.float32]
+
+
+def symmetric(near: Neighbors, k: int) -> csr_array:
+    """Adjacency, float32 ``[N, N]``, of the graph in which two samples are joined when one of them
+    is among the other's ``k`` nearest. No self-loops; ``near`` holds no sample's own row."""
+    distances, indices = near.distances[:, :k], near.indices[:, :k]
+    count, k = indices.shape
+    scale = np.maximum(distances.mean(axis=1, dtype=np.float64), np.finfo(np.float32).tiny)
+    apart = distances.astype(np.float64)
+    weights = np.exp(-apart / np.sqrt(scale[:, None] * scale[indices])).astype(np.float32)
+    starts = np.arange(0, count * k + 1, k)
+    directed = csr_array((weights.ravel(), indices.ravel(), starts), shape=(count, count))
+    # an edge found from both ends has one weight, up to the rounding of its two distances
+    return csr_array(directed.maximum(directed.T))
+
+
+def transition(adjacency: csr_array) -> csr_array:
+    """Rows scaled to sum to one: the step probabilities of a random walk, ``[N, N]``. A sample
+    whose weights all vanished stays where it is."""
+    degree = np.asarray(adjacency.sum(axis=1), dtype=np.float64).ravel()
+    alone = np.flatnonzero(degree <= 0)
+    if len(alone):
+        ones = (np.ones(len(alone), np.float32), (alone, alone))
+        adjacency = csr_array(adjacency + csr_array(ones, shape=adjacency.shape))
+        degree[alone] = 1
+    lengths = np.diff(adjacency.indptr)
+    scaled = (adjacency.data / np.repeat(degree, lengths)).astype(np.float32)
+    return csr_array((scaled, adjacency.indices, adjacency.indptr), shape=adjacency.shape)
+
+
+def normalised(adjacency: csr_array, loops: float = 1.0) -> csr_array:
+    """D^(-1/2) (A + loops * diag(mean weight)) D^(-1/2), ``[N, N]`` (Kipf and Welling 1609.02907).
+
+    A self-loop is as heavy as the sample's mean edge times ``loops``, so that it stays in
+    proportion whatever the scale of the weights.
+    """
+    lengths = np.maximum(np.diff(adjacency.indptr), 1)
+    degree = np.asarray(adjacency.sum(axis=1), dtype=np.float64).ravel()
+    own = np.where(degree > 0, loops * degree / lengths, 1.0)
+    everyone = np.arange(adjacency.shape[0])
+    diagonal = csr_array((own, (everyone, everyone)), shape=adjacency.shape)
+    joined = csr_array(adjacency + diagonal)
+    root = 1 / np.sqrt(degree + own)
+    rows = np.repeat(everyone, np.diff(joined.indptr))
+    scaled = (joined.data * root[rows] * root[joined.indices]).astype(np.float32)
+    return csr_array((scaled, joined.indices, joined.indptr), shape=joined.shape)

@@ -1,0 +1,147 @@
+"""Numbers in plain words: one wording for the command line, the reports and the console.
+
+Metrics are fractions and are shown in percent, differences in percentage points. Undefined (None)
+is a dash, never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+MIN_SEEDS = 3
+DASH = "-"
+TRUTH_KINDS = {"mislabelled": "mislabelled", "ambiguous": "ambiguous", "rare": "rare look"}
+"""Kinds of samples in a trial's ``truth`` and how they are called."""
+
+
+def percent(fraction: float | None, digits: int = 2) -> str:
+    """``0.9815`` as ``98.15``."""
+    return DASH if fraction is None else f"{100 * fraction:.{digits}f}"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A correlation or another plain number."""
+    return DASH if value is None else f"{value:.{digits}f}"
+
+
+def count(value: float | None) -> str:
+    """A count with thousands separated."""
+    return DASH if value is None else f"{value:,.0f}"
+
+
+def plural(n: int, noun: str) -> str:
+    """``1 seed``, ``3 seeds``."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def clock(seconds: float | None) -> str:
+    """A time span for tables: ``0.42 s``, ``12.3 s``, ``3:05``, ``2:04:11``."""
+    if seconds is None:
+        return DASH
+    if seconds < 99.95:
+        return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def elapsed(seconds: float) -> str:
+    """A running clock, in whole seconds."""
+    whole = max(round(seconds), 0)
+    return f"{whole} s" if whole < 100 else clock(float(whole))
+
+
+def about(seconds: float) -> str:
+    """A time span that is only roughly known."""
+    if seconds < 10:
+        return "under 10 s"
+    if seconds < 90:
+        return f"about {round(seconds, -1):.0f} s"
+    if seconds < 90 * 60:
+        return f"about {seconds / 60:.0f} min"
+    if seconds < 48 * 3600:
+        return f"about {seconds / 3600:.1f} h"
+    return f"about {seconds / 86400:.1f} days"
+
+
+def ago(seconds: float) -> str:
+    """How long something is past, for lists."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit} ago"
+    return "just now"
+
+
+def size(count_of_bytes: float | None) -> str:
+    """Bytes in MB or GB."""
+    if count_of_bytes is None:
+        return DASH
+    if count_of_bytes < 1e9:
+        return f"{count_of_bytes / 1e6:.1f} MB"
+    return f"{count_of_bytes / 1e9:.1f} GB"
+
+
+def versus_random(difference: Mapping[str, Any] | None) -> str:
+    """A ``vs_random`` entry: points, interval, and what one may conclude."""
+    if difference is None:
+        return DASH
+    mean, low, high = (difference.get(k) for k in ("mean", "ci_low", "ci_high"))
+    if mean is None:
+        return DASH
+    text = f"{100 * mean:+.2f}"
+    if low is None or high is None:
+        return f"{text} (no interval)"
+    text += f" [{100 * low:+.2f}, {100 * high:+.2f}]"
+    if low <= 0 <= high:
+        return f"{text} not distinguishable"
+    return f"{text} {'better' if mean > 0 else 'worse'}"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """``[0.41, 0.60]``, or nothing where there is no interval."""
+    return "" if low is None or high is None else f"[{low:.2f}, {high:.2f}]"
+
+
+def pays(break_even: float | None) -> str:
+    """The break-even rate as a sentence."""
+    if break_even is None:
+        return "whether pruning pays is not known: full training was neither run nor predicted"
+    if break_even >= 1:
+        return "pruning never pays here: the loop without retraining costs more than full training"
+    if break_even <= 0:
+        return "pruning pays at every rate"
+    return f"pruning pays above rate {break_even:.2f}"
+
+
+def mean_truth(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Mean of the ``truth`` of several trials; None where any of them has none."""
+
+    def mean(kind: str, key: str) -> float | None:
+        values = [row[kind][key] for row in rows]
+        return None if None in values else fmean(values)
+
+    return {kind: {key: mean(kind, key) for key in rows[0][kind]} for kind in rows[0]}
+
+
+def kept_truth(truth: Mapping[str, Any], n_train: int) -> str:
+    """``of the 4.0% mislabelled samples, 62.5% were kept; of the 80 groups of near-duplicates, 2.3
+    of 5.0 members on average``; what the data lack is left out."""
+    found = []
+    wrong, groups = truth["mislabelled"], truth["duplicates"]
+    if wrong["n"]:
+        share = percent(wrong["n"] / n_train, 1)
+        found.append(f"of the {share}% mislabelled samples, {percent(wrong['kept'], 1)}% were kept")
+    if groups["groups"]:
+        members = f"{number(groups['kept'], 1)} of {number(groups['members'], 1)} members"
+        found.append(f"of the {count(groups['groups'])} groups of near-duplicates, {members}")
+        found[-1] += " on average"
+    return "; ".join(found) or "no sample is mislabelled or has a near-duplicate"
+
+
+def params(options: Mapping[str, Any] | None) -> str:
+    """Chosen options: ``k=20 distance``."""
+    named = dict(options or {})
+    shown = (v if isinstance(v, str) else f"{k}={v}" for k, v in named.items())
+    return " ".join(shown) or DASH
