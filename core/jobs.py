@@ -78,7 +78,7 @@ def _compare(job: Mapping[str, Any]) -> dict[str, Any]:
     runs = [Run(Path(path)) for path in job["runs"]]
     labels = job.get("labels") or short_labels([run.id for run in runs])
     entries = [read_entry(run, label) for run, label in zip(runs, labels, strict=True)]
-    return build(entries, job.get("baseline"))
+    return build(entries, job.get("baseline"), job.get("absent") or ())
 
 
 def _estimate_sweep(job: Mapping[str, Any]) -> dict[str, Any]:
