@@ -35,6 +35,7 @@ from core.sinks.start import track
 from core.sweep_spec import Cell, SweepSpec
 from core.sweeps import Sweep
 from prunectl import words
+from prunectl.jobs import ask
 from prunectl.sweep.endings import Ending, Endings
 from prunectl.sweep.executor import Executor
 from prunectl.sweep.ledger import Ledger
@@ -131,7 +132,15 @@ class Supervisor:
         closed = self._closed()
         if len(closed) < len(self.cells):
             self._compute(closed)
+            self._report()
         self._conclude()
+
+    def _report(self) -> None:
+        """The page to send on. It never fails a sweep: what goes wrong with it is a warning."""
+        try:
+            ask({"job": "report", "sweep": str(self.session.sweep.path)})
+        except (PrunectlError, OSError) as error:
+            self.session.emit(ev.Message("warning", f"no report was written: {error}"))
 
     def _compute(self, closed: set[int]) -> None:
         executor = self._executor()
