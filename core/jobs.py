@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from core.errors import PrunectlError, UserError, nearest
 from core.files import read_json
+
+_TELL_SECONDS = 0.1
 
 
 def run_job(path: Path) -> int:
@@ -57,6 +60,23 @@ def _estimate(job: Mapping[str, Any]) -> dict[str, Any]:
     return estimate(Context(graph, dataset, store, compute, lambda _: None, lambda: False))
 
 
+def _prepare(job: Mapping[str, Any]) -> dict[str, Any]:
+    from core.data.locations import default_cache_root
+    from core.data.prepare import prepare_dataset
+    from core.spec_load import parse_data
+
+    data, last = parse_data(job["data"]), 0.0
+
+    def progress(done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last > _TELL_SECONDS:
+            last = time.monotonic()
+            _progress(done, total)
+
+    found = prepare_dataset(data, default_cache_root(), progress, workers=job.get("workers"))
+    return {"folder": str(found.folder), "fingerprint": found.fingerprint}
+
+
 def _report(job: Mapping[str, Any]) -> dict[str, Any]:
     from core.report.many.page import write_runs, write_sweep
     from core.report.run import write_report
@@ -97,6 +117,18 @@ def _estimate_sweep(job: Mapping[str, Any]) -> dict[str, Any]:
     return estimate_sweep(sweep, Path(job["runs_dir"]), job["device"], job["threads"])
 
 
+def _extrapolate(job: Mapping[str, Any]) -> dict[str, Any]:
+    from core.standalone import extrapolate_files
+
+    return extrapolate_files(job, _steps)
+
+
+def _prune(job: Mapping[str, Any]) -> dict[str, Any]:
+    from core.standalone import prune_files
+
+    return prune_files(job)
+
+
 def _doctor(job: Mapping[str, Any]) -> dict[str, Any]:
     checks = []
     for name, look in (("torch", _torch), ("faiss", _faiss), ("device", _device)):
@@ -128,6 +160,10 @@ def _device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu only"
 
 
+def _steps(what: str, done: int, total: int) -> None:
+    _say({"type": "progress", "what": what, "done": done, "total": total})
+
+
 def _progress(done: int, total: int) -> None:
     _say({"type": "progress", "done": done, "total": total})
 
@@ -141,6 +177,9 @@ _JOBS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "estimate": _estimate,
     "estimate_sweep": _estimate_sweep,
     "doctor": _doctor,
+    "prepare": _prepare,
     "report": _report,
     "compare": _compare,
+    "extrapolate": _extrapolate,
+    "prune": _prune,
 }
