@@ -18,17 +18,21 @@ import torch
 
 from core import registry
 from core.cost import Ledger, predicted_rows
+from core.embeddings import check_header
 from core.errors import Stopped
 from core.files import read_json
+from core.models.base import Net
 from core.models.build import build_net, construct
 from core.pipeline import STAGES
 from core.plan import subset_size
 from core.predicted import Predicted
-from core.spec import TrainSpec
+from core.spec import ModelSpec, TrainSpec
 from core.stages.base import Context
+from core.stages.embed import embedding_net
 from core.stages.train_task import rate_key
 from core.training.control import Control
 from core.training.evaluate import embed
+from core.training.feed import Feed
 from core.training.loop import train
 from core.units import sample_passes
 
@@ -119,7 +123,9 @@ def disk_bytes(ctx: Context) -> int:
         net = construct(spec.model, ctx.dataset.train)
     weights = 4 * int(sum(p.numel() for p in net.state_dict().values()))
     scores = len(spec.score.names)
-    per_seed = 4 * facts.n_train * net.embedding_dim + facts.n_train * scores * 40
+    per_seed = (
+        4 * facts.n_train * _embedding_width(ctx, net.embedding_dim) + facts.n_train * scores * 40
+    )
     per_seed += weights * (2 if spec.reference == "full" else 1)
     retrainings = [t for t in ctx.graph.tasks if t.stage == "retrain"]
     total: int = per_seed * len(spec.seeds)
@@ -130,6 +136,17 @@ def disk_bytes(ctx: Context) -> int:
     return int(total + 6 * weights)  # two checkpoints with optimiser state
 
 
+def _embedding_width(ctx: Context, own: int) -> int:
+    """d of the embeddings; ``own`` is the scoring net's."""
+    source, train = ctx.graph.specs[0].embed, ctx.dataset.train
+    if source.file is not None:
+        return check_header(source.file, len(train))
+    if source.model is None:
+        return own
+    with torch.device("meta"):
+        return int(construct(source.model, train).embedding_dim)
+
+
 def _seconds_per_pass(ctx: Context) -> tuple[Mapping[str, float], str]:
     known = _from_seals(ctx)
     if known is not None:
@@ -138,14 +155,20 @@ def _seconds_per_pass(ctx: Context) -> tuple[Mapping[str, float], str]:
 
 
 def _from_seals(ctx: Context) -> dict[str, float] | None:
-    """Medians over the latest seals with the same rate key, None unless both kinds are there."""
+    """Medians over the latest seals with the same rate key, None unless all kinds are there."""
+    source = ctx.graph.specs[0].embed
     found = {kind: _rates(ctx, stage) for kind, stage in _SEALED_KINDS.items()}
+    if not source.own_net:  # no seal shows a pass of the scoring net forward only
+        found["forward"] = [seconds / 3 for seconds in found["train"]]
+    if source.model is not None:
+        found["embed"] = _rates(ctx, "embed", source.model)
     return {kind: median(values) for kind, values in found.items()} if all(found.values()) else None
 
 
-def _rates(ctx: Context, stage: str) -> list[float]:
-    """Seconds per sample pass of the latest seals of a stage with the graph's rate key."""
-    wanted, found = rate_key(ctx.graph.tasks[0], ctx), []
+def _rates(ctx: Context, stage: str, model: ModelSpec | None = None) -> list[float]:
+    """Seconds per sample pass of the latest seals of a stage with the graph's rate key, or that of
+    another model."""
+    wanted, found = rate_key(ctx.graph.tasks[0], ctx, model), []
     files = ctx.store.root.glob(f"{stage}-*/sealed.json")
     latest = nlargest(_LATEST_SEALS, ((_changed(file), file) for file in files))
     for _, file in latest:
@@ -185,11 +208,19 @@ def _probe(ctx: Context) -> dict[str, float]:
     steps, seconds = _train_for_a_while(ctx, net, ids, spec.train, warm_up=False)
     passes = sample_passes(steps, len(ids), spec.train.batch)
     some = np.arange(min(count, _KERNEL_SAMPLES), dtype=np.int64)
-    embed(net, feed, some)
+    rates = {"train": seconds / max(1, passes), "forward": _forward_seconds(net, feed, some)}
+    if spec.embed.model is not None:
+        other = embedding_net(spec.embed.model, ctx, 0)
+        rates["embed"] = _forward_seconds(other, feed, some)
+    return rates
+
+
+def _forward_seconds(net: Net, feed: Feed, ids: np.ndarray[Any, np.dtype[np.int64]]) -> float:
+    """Seconds a sample takes to be embedded, the second time."""
+    embed(net, feed, ids)
     start = time.perf_counter()
-    embed(net, feed, some)
-    forward = time.perf_counter() - start
-    return {"train": seconds / max(1, passes), "forward": forward / len(some)}
+    embed(net, feed, ids)
+    return (time.perf_counter() - start) / len(ids)
 
 
 def _train_for_a_while(

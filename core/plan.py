@@ -239,18 +239,22 @@ def _seed_tasks(
         yield task(names.subset, (), {"subset": plain["subset"], **base})
     if kind != "given":
         passes = _scoring_passes(spec, size, recorded)
-        for i, name in enumerate(names.nets):
-            parts = {**net, "net": i} if i else net
-            yield task(name, (names.subset,), parts, scores=recorded, net=i, **passes)
-        yield task(names.embed, (names.subset, names.nets[0]), {}, passes=total)
+        nets: list[_Described] = [
+            (name, (names.subset,), {**net, "net": i} if i else net,
+             {"scores": recorded, "net": i, **passes})
+            for i, name in enumerate(names.nets)
+        ]  # fmt: skip
+        for name, needs, parts, more in _embedded(spec, names, nets, base, total):
+            yield task(name, needs, parts, **more)
     if (k := graph_neighbors(spec)) is not None:
         yield task(names.neighbors, (names.embed,), {"k": k})
     if kind == "trained":
         parts = {"extrapolate": plain["extrapolate"], "scores": scores}
         yield task(names.extrapolate, names.extrapolation(), parts)
     else:
-        needs: tuple[str, ...] = (names.embed,) if kind == "embedded" else ()
-        yield task(names.measure, needs, {"scores": scores, **base})
+        yield task(
+            names.measure, (names.embed,) if kind == "embedded" else (), {"scores": scores, **base}
+        )
     if spec.reference == "full":
         passes = _scoring_passes(spec, total, recorded)
         yield task(names.reference, (), net, scores=recorded, **passes)
@@ -271,6 +275,22 @@ def _seed_tasks(
         parts = {**base, "model": plain["model"], "retrain": plain["retrain"], "rate": trial.rate}
         count = retrain_passes(spec, facts, trial.n_keep)
         yield task(f"retrain-{trial.id}", selection, parts, trial=trial, passes=count)
+
+
+_Described = tuple[str, tuple[str, ...], dict[str, Any], dict[str, Any]]
+
+
+def _embedded(
+    spec: Spec, names: _Names, nets: list[_Described], base: dict[str, Any], total: int
+) -> list[_Described]:
+    """The scoring nets and the embedding. One that needs no scoring net comes first, so that what
+    does not fit is said at once, and no net is trained that nobody asks for."""
+    if spec.embed.own_net:
+        return [*nets, (names.embed, (names.subset, names.nets[0]), {}, {"passes": total})]
+    count = total if spec.embed.model is not None else 0
+    parts = {"embed": spec.to_dict()["embed"], **base}
+    found: _Described = (names.embed, (), parts, {"passes": count})
+    return [found, *(nets if names.kind == "trained" else ())]
 
 
 class _Names:
@@ -327,14 +347,18 @@ def graph_neighbors(spec: Spec) -> int | None:
 
 
 def extrapolator_neighbors(spec: Spec) -> int | None:
-    """Neighbours that the extrapolator reads; None: none. It says so with a literal
-    ``NEEDS = ("neighbors",)`` and, where k may be left open, ``NEIGHBORS``, the most it looks at
-    then."""
+    """Neighbours that the spec's extrapolator reads; None: none."""
     if spec.extrapolate.name == MEASURED:
         return None
-    options = spec.extrapolate.params
+    return neighbors_read(spec.extrapolate.name, spec.extrapolate.params)
+
+
+def neighbors_read(method: str, options: Mapping[str, Any]) -> int | None:
+    """Neighbours that an extrapolator reads; None: none. It says so with a literal
+    ``NEEDS = ("neighbors",)`` and, where k may be left open, ``NEIGHBORS``, the most it looks at
+    then."""
     wanted = []
-    for name in (spec.extrapolate.name, *options.get("methods", ())):  # auto combines several
+    for name in (method, *options.get("methods", ())):  # auto combines several
         constants = registry.describe("extrapolator", name).constants
         if "neighbors" in constants.get("NEEDS", ()):
             k = options.get("k", "auto")

@@ -17,16 +17,15 @@ from pydantic import BaseModel, ValidationError
 from core import registry
 from core.errors import UserError, nearest
 from core.needs import MEASURED, companions, policy_needs, score_kind
-from core.spec import AlsoSpec, PluginSection, Section, Spec
+from core.spec import AlsoSpec, DataSpec, ModelSpec, PluginSection, Section, Spec
 
 # Parts of the contract whose implementation is not in this version.
 _LATER = {
     "sweep": "sweeps are not in this version",
     "score.nets": "several scoring nets are not in this version; leave it 1",
     "score.cross_fit": "cross-fitting is not in this version; leave it 0",
-    "embed.from": "only scoring_net is in this version",
-    "model.weights": "initial weights are not in this version",
 }
+_EMBEDDING_FILES = (".npy", ".npz")
 _LATER_VALUES = {
     "retrain.budget": {"seconds"},
     "baselines": {"direct", "rs2", "infobatch"},
@@ -55,9 +54,10 @@ def parse_spec(mapping: Mapping[str, Any], where: str = "the spec") -> Spec:
     raw = {k: dict(v) if isinstance(v, Mapping) else v for k, v in mapping.items()}
     for section in _SECTIONS:
         _plain_name(section, raw.get(section))
+    problems = list(_embedding_source(raw.get("embed")))
     given = raw.get("retrain")
     own = frozenset(given) if isinstance(given, dict) else frozenset()
-    problems = list(_unknown_keys(raw))
+    problems += _unknown_keys(raw)
     known = {k: v for k, v in raw.items() if k in Spec.model_fields}
     problems += list(_fill(known))
     problems += list(_contradictions(known))
@@ -67,10 +67,28 @@ def parse_spec(mapping: Mapping[str, Any], where: str = "the spec") -> Spec:
         raise SpecError(_once([*problems, *_explain(error, known)], own), where) from None
     problems = problems or [
         *_short_training(spec), *_mixed_kinds(spec), *_missing_companions(spec),
+        *_untrained_embedding(spec),
     ]  # fmt: skip
     if problems:
         raise SpecError(_once(problems, own), where)
     return spec
+
+
+def _embedding_source(given: Any) -> Iterator[str]:
+    """Make a mapping of the name of a model in ``embed.from``; yield what cannot be a source."""
+    source = given.get("from", "scoring_net") if isinstance(given, dict) else "scoring_net"
+    if isinstance(source, Mapping) and isinstance(source.get("name"), str):
+        given["from"] = {**source, "name": _registered(ModelSpec, source["name"])}
+    elif not isinstance(source, str):
+        yield "embed.from: give scoring_net, a .npy or .npz file, or {name: MODEL, weights: FILE}"
+        given["from"] = "scoring_net"
+    elif source != "scoring_net" and not source.endswith(_EMBEDDING_FILES):
+        if registry.check_name("model", _registered(ModelSpec, source)):
+            hint = nearest(source, ("scoring_net", *registry.names("model")))
+            yield f"embed.from: '{source}' is no .npy or .npz file and no model; {hint}"
+            given["from"] = "scoring_net"
+        else:
+            given["from"] = {"name": _registered(ModelSpec, source)}
 
 
 def _plain_name(section: str, given: Any) -> None:
@@ -86,6 +104,21 @@ def _registered(kind: type[PluginSection], name: str) -> str:
     """The name as it is registered: with underscores where it was written with hyphens."""
     known, plain = registry.names(kind.kind), name.replace("-", "_")
     return plain if name not in known and plain in known else name
+
+
+def parse_data(section: Mapping[str, Any]) -> DataSpec:
+    """A ``data`` section by itself, options filled in. Raises SpecError listing every problem."""
+    raw = dict(section)
+    problems = list(_unknown_in("data", DataSpec, raw))
+    problems += list(_fill_plugin("data", DataSpec, raw))
+    try:
+        data = DataSpec.model_validate(raw)
+    except ValidationError as error:
+        problems += [f"data.{line}" for line in _explain(error, raw)]
+        raise SpecError(problems, "data") from None
+    if problems:
+        raise SpecError(problems, "data")
+    return data
 
 
 def _once(problems: list[str], own: frozenset[Any]) -> list[str]:
@@ -151,7 +184,7 @@ def _assign(mapping: dict[str, Any], path: list[str], value: Any, text: str) -> 
 
 def _drop_foreign_options(section: dict[str, Any], kind: type[PluginSection], name: str) -> None:
     name = _registered(kind, name)
-    if section.get(kind.name_key) == name or name not in registry.names(kind.kind):
+    if section.get(kind.name_key) == name or registry.check_name(kind.kind, name):
         return
     own = set(kind.model_fields) | registry.param_names(kind.kind, name)
     for key in [k for k in section if k not in own]:
@@ -176,7 +209,7 @@ def _unknown_in(prefix: str, section: type[BaseModel], given: dict[Any, Any]) ->
     valid = {f.alias or n: f.annotation for n, f in section.model_fields.items()}
     if issubclass(section, PluginSection):
         chosen = given.get(section.name_key, _default(section))
-        if chosen not in registry.names(section.kind):
+        if registry.check_name(section.kind, str(chosen)):
             valid |= dict.fromkeys(given)  # cannot tell: the wrong name itself is reported
         else:
             valid |= dict.fromkeys(registry.param_names(section.kind, str(chosen)))
@@ -217,6 +250,9 @@ def _fill(raw: dict[str, Any]) -> Iterator[str]:
         if isinstance(raw.get(name), dict):
             yield from _fill_plugin(name, section, raw[name])
             yield from _fill_also(raw[name])
+    embed = raw.get("embed")
+    if isinstance(embed, dict) and isinstance(embed.get("from"), dict):
+        yield from _fill_plugin("embed.from", ModelSpec, embed["from"])
     if isinstance(raw.get("train"), dict):
         retrain = raw.get("retrain") or {}
         raw["retrain"] = _merge(raw["train"], retrain) if isinstance(retrain, dict) else retrain
@@ -240,12 +276,10 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 def _fill_plugin(name: str, section: type[PluginSection], given: dict[str, Any]) -> Iterator[str]:
     chosen = given.setdefault(section.name_key, _default(section))
-    if section.kind == "extrapolator" and chosen == MEASURED:
+    if not isinstance(chosen, str) or (section.kind == "extrapolator" and chosen == MEASURED):
         return
-    if not isinstance(chosen, str) or chosen not in registry.names(section.kind):
-        if isinstance(chosen, str):
-            hint = nearest(chosen, registry.names(section.kind))
-            yield f"{name}.{section.name_key}: no {section.kind} is called '{chosen}'; {hint}"
+    if problem := registry.check_name(section.kind, chosen):
+        yield f"{name}.{section.name_key}: {problem}"
         return
     if section.kind == "score":
         yield from _fill_score(name, given, chosen)
@@ -301,7 +335,9 @@ def _fill_also(given: dict[str, Any]) -> Iterator[str]:
 
 def _explain(error: ValidationError, given: Mapping[str, Any]) -> Iterator[str]:
     for item in error.errors():
-        place = [str(p) for p in item["loc"] if p not in ("function-plain[parse()]",)]
+        if item["loc"][-1] == "str" and isinstance(item.get("input"), Mapping):
+            continue  # of the two things embed.from can be it is meant to be the other
+        place = [str(p) for p in item["loc"] if p not in ("function-plain[parse()]", "ModelSpec")]
         path = ".".join(p for p in place if not p.startswith(("literal[", "function-")))
         if path in _LATER:
             yield f"{path}: {_LATER[path]}"
@@ -374,6 +410,13 @@ def _mixed_kinds(spec: Spec) -> Iterator[str]:
             )
         elif kind == "given" and score_kind(other.name) == "embedded":
             yield f"score.also: {other.name} needs a net, {spec.score.name} comes without one"
+
+
+def _untrained_embedding(spec: Spec) -> Iterator[str]:
+    """A model that embeds without ever having been trained."""
+    model = spec.embed.model
+    if model is not None and model.weights is None and not registry.is_own("model", model.name):
+        yield f"embed.from: {model.name} is untrained; set embed.from.weights to a local file"
 
 
 def _missing_companions(spec: Spec) -> Iterator[str]:

@@ -22,7 +22,14 @@ from core.cost import Ledger
 from core.data.bank import Dataset
 from core.data.truth import kept_truth
 from core.files import write_json
-from core.metrics import bootstrap_interval, kept_recall, pearson, spearman, subset_share
+from core.metrics import (
+    bootstrap_interval,
+    coverage80,
+    kept_recall,
+    pearson,
+    spearman,
+    subset_share,
+)
 from core.needs import direction, score_kind
 from core.plan import Task, Trial, subset_size, trials
 from core.rng import generator
@@ -155,8 +162,15 @@ class Summary:
             "seed": seed, "method": self.spec.extrapolate.name, "score": name,
             "chosen": seal.meta["chosen"], "heldout": heldout,
             "reference": self._against_reference(seed, name, predicted),
-            "crossfit": None, "coverage80": None,
+            "crossfit": None, "coverage80": self._coverage(seed, column, name, predicted),
         }  # fmt: skip
+
+    def _coverage(self, seed: int, column: int, name: str, predicted: Scores) -> float | None:
+        """Of the 80% interval, on the held-out fold, by the subset's own scores."""
+        seal = self.ctx.seal(f"extrapolate-s{seed}")
+        fold = load(seal.path / "fold.npy")
+        std = load(seal.path / "std.npy")[fold, column]
+        return coverage80(predicted[fold], std, self._measured(seed, name)[fold])
 
     def _measured(self, seed: int, name: str) -> Scores:
         """Measured scores by sample id, NaN where a sample was not scored."""

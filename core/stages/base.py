@@ -21,6 +21,7 @@ from core import events as ev
 from core import registry
 from core.data.bank import Dataset, targets_digest
 from core.errors import Stopped
+from core.models.build import identity
 from core.plan import Graph, Task
 from core.spec import Spec
 from core.store import Seal, Store, make_key
@@ -125,7 +126,7 @@ class Context:
             "ids": array_digest(ids),
             "targets": targets_digest(self.dataset.train, ids),
             "test": [test.fingerprint, targets_digest(test, np.arange(len(test), dtype=np.int64))],
-            "model": [registry.describe("model", spec.model.name).version, plain(spec.model)],
+            "model": identity(spec.model),
             "paradigm": [
                 registry.describe("paradigm", spec.paradigm.name).version,
                 plain(spec.paradigm),

@@ -37,6 +37,24 @@ def kinds(incomplete: str) -> list[str]:
     return _starting(_KINDS, incomplete)
 
 
+def sources(incomplete: str) -> list[str]:
+    """Dataset plug-ins."""
+    from core.registry import names
+
+    return _starting(names("dataset"), incomplete)
+
+
+def dataset_ids(incomplete: str) -> list[str]:
+    """Prepared datasets."""
+    from core.data.locations import default_cache_root
+
+    try:
+        found = [e.name for e in os.scandir(default_cache_root()) if e.is_dir()]
+    except Exception:  # no such folder, no home: nothing to offer
+        return []
+    return _starting(sorted(name for name in found if not name.startswith(".")), incomplete)
+
+
 def _runs(ctx: typer.Context) -> Path:
     given = ctx.params.get("runs_dir") or os.environ.get("PRUNECTL_RUNS") or "runs"
     return Path(given).expanduser()

@@ -193,8 +193,6 @@ def test_a_window_longer_than_the_training_is_refused(plain_spec: Plain) -> None
         ({"sweep": {"axes": {"score.name": ["el2n"]}}}, "sweep"),
         ({"score": {"nets": 3}}, "score.nets"),
         ({"score": {"cross_fit": 5}}, "score.cross_fit"),
-        ({"embed": {"from": "/some/net.pt"}}, "embed.from"),
-        ({"model": {"weights": "/some/net.pt"}}, "model.weights"),
     ],
 )
 def test_what_a_later_version_brings_is_refused_in_one_line(

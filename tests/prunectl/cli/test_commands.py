@@ -27,7 +27,8 @@ def _invoke(*arguments: str) -> Any:
 def test_the_commands_of_this_version() -> None:
     assert set(NOW) == {
         "run", "resume", "attach", "stop", "logs", "ls", "show", "rm", "restore", "presets",
-        "plugins", "doctor", "where", "sync", "ui", "tui", "compare", "export", "report",
+        "plugins", "doctor", "where", "sync", "ui", "tui", "compare", "export", "gc", "du",
+        "report", "extrapolate", "prune",
     }  # fmt: skip
 
 
