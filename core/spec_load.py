@@ -21,7 +21,7 @@ from core.spec import AlsoSpec, DataSpec, ModelSpec, PluginSection, Section, Spe
 
 # Parts of the contract whose implementation is not in this version.
 _LATER = {
-    "sweep": "sweeps are not in this version",
+    "sweep": "a sweep is many runs; start it with `prunectl sweep`",
     "score.nets": "several scoring nets are not in this version; leave it 1",
     "score.cross_fit": "cross-fitting is not in this version; leave it 0",
 }
@@ -35,6 +35,11 @@ _SECTIONS: dict[str, type[Section]] = {
     for name, field in Spec.model_fields.items()
     if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
 }
+_NAMING = frozenset(
+    f"{name}.{section.name_key}"
+    for name, section in _SECTIONS.items()
+    if issubclass(section, PluginSection)
+)
 
 
 class SpecError(UserError):
@@ -160,7 +165,16 @@ def override(mapping: Mapping[str, Any], assignments: list[str]) -> dict[str, An
             parsed = yaml.safe_load(value)
         except yaml.YAMLError:
             raise UserError(f"--set {text!r}: the value is not valid YAML") from None
-        _assign(result, key.strip().split("."), parsed, text)
+        _assign(result, key.strip().split("."), parsed, f"--set {text!r}")
+    return result
+
+
+def assigned(mapping: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy with ``section.key`` paths set to plain values. Names of plug-ins are set first, so
+    that they do not drop an option that is set as well."""
+    result = {k: dict(v) if isinstance(v, Mapping) else v for k, v in mapping.items()}
+    for key in sorted(values, key=lambda k: k not in _NAMING):
+        _assign(result, key.split("."), values[key], key)
     return result
 
 
@@ -176,7 +190,7 @@ def _assign(mapping: dict[str, Any], path: list[str], value: Any, text: str) -> 
         if inner is None:
             inner = {}
         if not isinstance(inner, Mapping):
-            raise UserError(f"--set {text!r}: '{part}' has no keys below it")
+            raise UserError(f"{text}: '{part}' has no keys below it")
         node[part] = dict(inner)
         node = node[part]
     node[path[-1]] = value
