@@ -28,6 +28,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(RECORDED, tmp_path / "runs" / "522y-finished")
     monkeypatch.setenv("PRUNECTL_DATA", str(tmp_path.parent / "no data"))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PRUNECTL_DATA", str(tmp_path / "runs" / "no-data"))  # nothing prepared
     return tmp_path / "runs"
 
 
