@@ -358,14 +358,18 @@ def export(
         tuple[str, Path] | None,
         typer.Option("--as", metavar="links DIR", help="A folder of links to the kept files."),
     ] = None,
+    rows: Annotated[
+        bool, typer.Option("--rows", help="Into npy: rows of the source in the place of ids.")
+    ] = False,
     runs_dir: RunsDir = None,
 ) -> int:
     """Write which samples to keep: ids, or the paths of their files."""
     from prunectl.cli import export as command
 
     return command.export(
-        name, rate, method=method, seed=seed, form=form, out=out, how=how, runs_dir=runs_dir
-    )
+        name, rate, method=method, seed=seed, form=form, out=out, how=how, rows=rows,
+        runs_dir=runs_dir,
+    )  # fmt: skip
 
 
 @app.command(epilog="Example: prunectl report k3fa --open")
