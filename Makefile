@@ -33,6 +33,8 @@ bench:
 	$(PYTHON) -m benchmarks.training
 	$(PYTHON) -m benchmarks.recorder_memory
 	$(PYTHON) -m benchmarks.quickstart
+	$(PYTHON) -m benchmarks.sweep
+	$(PYTHON) -m benchmarks.plan
 	$(PYTHON) -m benchmarks.tracking
 
 schemas:
