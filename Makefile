@@ -34,6 +34,7 @@ bench:
 	$(PYTHON) -m benchmarks.recorder_memory
 	$(PYTHON) -m benchmarks.quickstart
 	$(PYTHON) -m benchmarks.tracking
+	$(PYTHON) -m benchmarks.console
 
 schemas:
 	$(PYTHON) -m core.schemas
