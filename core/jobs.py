@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from core.errors import PrunectlError, UserError, nearest
 from core.files import read_json
+
+_TELL_SECONDS = 0.1
 
 
 def run_job(path: Path) -> int:
@@ -42,6 +45,7 @@ def _estimate(job: Mapping[str, Any]) -> dict[str, Any]:
     from core.runs import store_folder
     from core.spec_load import parse_spec
     from core.stages.base import Context
+    from core.stages.prune import refuse_impossible
     from core.store import Store
     from core.training import devices
     from core.work import facts_of
@@ -51,8 +55,26 @@ def _estimate(job: Mapping[str, Any]) -> dict[str, Any]:
     devices.apply(compute)
     dataset = prepare_dataset(spec.data, default_cache_root(), _progress)
     graph = build_graph([(spec, facts_of(dataset))])
+    refuse_impossible(graph)
     store = Store(store_folder(Path(job["runs_dir"])))
     return estimate(Context(graph, dataset, store, compute, lambda _: None, lambda: False))
+
+
+def _prepare(job: Mapping[str, Any]) -> dict[str, Any]:
+    from core.data.locations import default_cache_root
+    from core.data.prepare import prepare_dataset
+    from core.spec_load import parse_data
+
+    data, last = parse_data(job["data"]), 0.0
+
+    def progress(done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last > _TELL_SECONDS:
+            last = time.monotonic()
+            _progress(done, total)
+
+    found = prepare_dataset(data, default_cache_root(), progress, workers=job.get("workers"))
+    return {"folder": str(found.folder), "fingerprint": found.fingerprint}
 
 
 def _report(job: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,6 +99,27 @@ def _compare(job: Mapping[str, Any]) -> dict[str, Any]:
     labels = job.get("labels") or short_labels([run.id for run in runs])
     entries = [read_entry(run, label) for run, label in zip(runs, labels, strict=True)]
     return build(entries, job.get("baseline"))
+
+
+def _estimate_sweep(job: Mapping[str, Any]) -> dict[str, Any]:
+    from core.sweep_estimate import estimate_sweep
+    from core.sweep_spec import SweepSpec
+
+    plain = job["sweep"]
+    sweep = SweepSpec(plain["name"], plain["base"], plain["axes"])
+    return estimate_sweep(sweep, Path(job["runs_dir"]), job["device"], job["threads"])
+
+
+def _extrapolate(job: Mapping[str, Any]) -> dict[str, Any]:
+    from core.standalone import extrapolate_files
+
+    return extrapolate_files(job, _steps)
+
+
+def _prune(job: Mapping[str, Any]) -> dict[str, Any]:
+    from core.standalone import prune_files
+
+    return prune_files(job)
 
 
 def _doctor(job: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,6 +153,10 @@ def _device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu only"
 
 
+def _steps(what: str, done: int, total: int) -> None:
+    _say({"type": "progress", "what": what, "done": done, "total": total})
+
+
 def _progress(done: int, total: int) -> None:
     _say({"type": "progress", "done": done, "total": total})
 
@@ -121,7 +168,11 @@ def _say(line: Mapping[str, Any]) -> None:
 
 _JOBS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "estimate": _estimate,
+    "estimate_sweep": _estimate_sweep,
     "doctor": _doctor,
+    "prepare": _prepare,
     "report": _report,
     "compare": _compare,
+    "extrapolate": _extrapolate,
+    "prune": _prune,
 }

@@ -37,6 +37,16 @@ def try_lock(path: Path, about: dict[str, Any] | None = None) -> int | None:
     return descriptor
 
 
+def share(path: Path) -> int:
+    """Lock ``path`` together with all others who share it; waits while somebody holds it alone.
+    The descriptor: close it to unlock."""
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    return descriptor
+
+
 def holder(path: Path) -> dict[str, Any]:
     """What the holder wrote about itself; empty when unknown."""
     try:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from core import registry
 from core.errors import UserError
-from core.scores._span import epochs_read
+from core.needs import MEASURED, companions, policy_needs, policy_neighbors, score_kind
+from core.span import epochs_read
 from core.spec import Spec
 from core.units import digest, n_keep, round_share, sample_passes
 
@@ -51,7 +53,8 @@ class Task:
     """A unit of work: one stage with its inputs.
 
     ``passes`` counts samples shown to a net (with backward or not), evaluation left out.
-    ``scores`` are the resolved score sections that a scoring task records.
+    ``scores`` are the resolved score sections that a scoring task records; ``net`` counts the
+    scoring nets of a seed that are averaged.
     """
 
     id: str
@@ -62,6 +65,7 @@ class Task:
     passes: int = 0
     extra_passes: int = 0
     scores: tuple[Mapping[str, Any], ...] = ()
+    net: int = 0
     identity: str = ""
     cells: tuple[int, ...] = (0,)
 
@@ -81,9 +85,15 @@ class Graph:
     tasks: tuple[Task, ...]
     specs: tuple[Spec, ...]
     facts: tuple[DataFacts, ...] = field(default=())
+    names: tuple[Mapping[str, str], ...] = field(default=())
+    """By cell: the task ids it would have alone -> the ids in this graph."""
+
+    @cached_property
+    def _by_id(self) -> dict[str, Task]:
+        return {task.id: task for task in self.tasks}
 
     def __getitem__(self, task_id: str) -> Task:
-        return next(t for t in self.tasks if t.id == task_id)
+        return self._by_id[task_id]
 
     def spec_of(self, task: Task) -> Spec:
         """A spec that describes the task; all its cells agree on what it reads."""
@@ -161,40 +171,50 @@ def _subset_trials(spec: Spec, facts: DataFacts, seed: int) -> list[Trial]:
 
 def build_graph(cells: Sequence[tuple[Spec, DataFacts]]) -> Graph:
     """The graph of all cells, equal tasks united. UserError when a spec does not fit its data."""
-    merged: dict[str, Task] = {}
-    names: dict[str, str] = {}
+    drafts: dict[str, _Draft] = {}
+    taken: dict[str, str] = {}  # task ids of the graph -> identities
+    names: list[Mapping[str, str]] = []
     for index, (spec, facts) in enumerate(cells):
         _check_labels(spec, facts)
         local: dict[str, str] = {}  # this cell's task ids -> the graph's
         for task in _cell_tasks(spec, facts):
-            named = replace(task, needs=tuple(local[n] for n in task.needs), cells=(index,))
-            known = merged.get(named.identity)
-            if known is not None:
-                merged[named.identity] = _unite(known, named)
-                local[task.id] = known.id
-                continue
-            unique = task.id
-            if names.get(unique, named.identity) != named.identity:
-                unique = f"{task.id}-{named.identity[:4]}"
-            names[unique] = named.identity
-            local[task.id] = unique
-            merged[named.identity] = replace(named, id=unique)
-    tasks = tuple(_recounted(task, cells) for task in merged.values())
-    return Graph(tasks, tuple(s for s, _ in cells), tuple(f for _, f in cells))
+            draft = drafts.get(task.identity)
+            if draft is None:
+                unique = task.id
+                if taken.get(unique, task.identity) != task.identity:
+                    unique = f"{task.id}-{task.identity[:8]}"
+                taken[unique] = task.identity
+                needs = tuple(local[n] for n in task.needs)
+                draft = drafts[task.identity] = _Draft(replace(task, id=unique, needs=needs))
+            draft.cells.append(index)
+            local[task.id] = draft.task.id
+            draft.note(task.scores)
+        names.append(local)
+    tasks = tuple(draft.finished(cells) for draft in drafts.values())
+    return Graph(tasks, tuple(s for s, _ in cells), tuple(f for _, f in cells), tuple(names))
 
 
-def _unite(known: Task, other: Task) -> Task:
-    scores = {digest(s): s for s in (*known.scores, *other.scores)}
-    return replace(known, cells=(*known.cells, *other.cells), scores=tuple(scores.values()))
+@dataclass
+class _Draft:
+    """A task while its cells are still being counted."""
 
+    task: Task
+    cells: list[int] = field(default_factory=list)
+    scores: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
-def _recounted(task: Task, cells: Sequence[tuple[Spec, DataFacts]]) -> Task:
-    """A scoring task with the passes of all its cells' scores."""
-    if not task.scores or len(task.cells) == 1:
-        return task
-    spec, facts = cells[task.cells[0]]
-    count = facts.n_train if task.stage == "reference" else subset_size(spec, facts)
-    return replace(task, **_scoring_passes(spec, count, task.scores))
+    def note(self, scores: tuple[Mapping[str, Any], ...]) -> None:
+        for section in scores:
+            self.scores.setdefault(digest(section), section)
+
+    def finished(self, cells: Sequence[tuple[Spec, DataFacts]]) -> Task:
+        """The task; a scoring task with the passes of all its cells' scores."""
+        scores = tuple(self.scores.values())
+        task = replace(self.task, cells=tuple(self.cells), scores=scores)
+        if not scores or len(self.cells) == 1:
+            return task
+        spec, facts = cells[task.cells[0]]
+        count = facts.n_train if task.stage == "reference" else subset_size(spec, facts)
+        return replace(task, **_scoring_passes(spec, count, scores))
 
 
 def wanted_scores(spec: Spec) -> tuple[Mapping[str, Any], ...]:
@@ -229,53 +249,133 @@ def _seed_tasks(
         identities[name] = identity
         return Task(name, stage, seed, needs, identity=identity, **more)
 
-    subset, score, embed = f"subset-s{seed}", f"score-s{seed}", f"embed-s{seed}"
-    reference, extrapolate = f"reference-s{seed}", f"extrapolate-s{seed}"
-    scores = wanted_scores(spec)
-    yield task(subset, (), {"subset": plain["subset"], **base})
-    yield task(score, (subset,), net, scores=scores, **_scoring_passes(spec, size, scores))
-    yield task(embed, (subset, score), {}, passes=total)
-    reads: tuple[str, ...] = (subset, score, embed)
+    names = _Names(spec, seed)
+    scores, kind = wanted_scores(spec), score_kind(spec.score.name)
+    kept = recorded(scores) if kind == "trained" else ()
+    if kind != "given" or "subset_only" in spec.baselines:
+        yield task(names.subset, (), {"subset": plain["subset"], **base})
+    if kind != "given":
+        passes = _scoring_passes(spec, size, kept)
+        nets: list[_Described] = [
+            (name, (names.subset,), {**net, "net": i} if i else net,
+             {"scores": kept, "net": i, **passes})
+            for i, name in enumerate(names.nets)
+        ]  # fmt: skip
+        for name, needs, parts, more in _embedded(spec, names, nets, base, total):
+            yield task(name, needs, parts, **more)
     if (k := graph_neighbors(spec)) is not None:
-        yield task(f"neighbors-s{seed}", (embed,), {"k": k})
-        reads += (f"neighbors-s{seed}",)
-    yield task(extrapolate, reads, {"extrapolate": plain["extrapolate"], "scores": scores})
+        yield task(names.neighbors, (names.embed,), {"k": k})
+    if kind == "trained":
+        parts = {"extrapolate": plain["extrapolate"], "scores": scores}
+        yield task(names.extrapolate, names.extrapolation(), parts)
+    else:
+        yield task(
+            names.measure, (names.embed,) if kind == "embedded" else (), {"scores": scores, **base}
+        )
     if spec.reference == "full":
-        yield task(reference, (), net, scores=scores, **_scoring_passes(spec, total, scores))
-    everything = trials(spec, facts, seed)
-    inputs = {
-        spec.extrapolate.name: (*reads, extrapolate),
-        "random": (),
-        "subset_only": (subset, score),
-        "true_random": (subset, score),
-        "full_scores": (reference,),
-    }
-    for trial in everything:
+        passes = _scoring_passes(spec, total, kept)
+        yield task(names.reference, (), net, scores=kept, **passes)
+    for trial in trials(spec, facts, seed):
         selection: tuple[str, ...] = ()
         if trial.method != "full":
-            needs = inputs[trial.method]
-            if trial.method == "subset_only" and trial.n_keep == size:
-                needs = (subset,)
+            needs = names.selection(trial, size)
+            reads_scores = {names.nets[0], names.reference, names.measure} & {*needs}
+            wanted = _read_by_policy(spec, scores) if reads_scores else None
             parts = {
                 "trial": [trial.method, trial.policy, trial.rate],
                 "params": spec.prune.params if trial.policy == spec.prune.policy else {},
-                "score": scores[0] if {score, reference} & set(needs) else None,
+                "score": wanted,
                 **base,
             }
             yield task(f"prune-{trial.id}", needs, parts, trial=trial)
             selection = (f"prune-{trial.id}",)
         parts = {**base, "model": plain["model"], "retrain": plain["retrain"], "rate": trial.rate}
-        passes = retrain_passes(spec, facts, trial.n_keep)
-        yield task(f"retrain-{trial.id}", selection, parts, trial=trial, passes=passes)
+        count = retrain_passes(spec, facts, trial.n_keep)
+        yield task(f"retrain-{trial.id}", selection, parts, trial=trial, passes=count)
+
+
+_Described = tuple[str, tuple[str, ...], dict[str, Any], dict[str, Any]]
+
+
+def _embedded(
+    spec: Spec, names: _Names, nets: list[_Described], base: dict[str, Any], total: int
+) -> list[_Described]:
+    """The scoring nets and the embedding. One that needs no scoring net comes first, so that what
+    does not fit is said at once, and no net is trained that nobody asks for."""
+    if spec.embed.own_net:
+        return [*nets, (names.embed, (names.subset, names.nets[0]), {}, {"passes": total})]
+    count = total if spec.embed.model is not None else 0
+    parts = {"embed": spec.to_dict()["embed"], **base}
+    found: _Described = (names.embed, (), parts, {"passes": count})
+    return [found, *(nets if names.kind == "trained" else ())]
+
+
+class _Names:
+    """Ids of one seed's tasks, and which of them a selection needs."""
+
+    def __init__(self, spec: Spec, seed: int) -> None:
+        self.spec = spec
+        self.kind = score_kind(spec.score.name)
+        self.subset, self.embed, self.measure, self.neighbors, self.extrapolate, self.reference = (
+            f"{stage}-s{seed}"
+            for stage in ("subset", "embed", "measure", "neighbors", "extrapolate", "reference")
+        )
+        further = range(1, spec.score.nets if self.kind == "trained" else 1)
+        self.nets = (f"score-s{seed}", *(f"score-s{seed}-net{i}" for i in further))
+
+    def extrapolation(self) -> tuple[str, ...]:
+        """What the extrapolation reads."""
+        found = (self.subset, *self.nets, self.embed)
+        return (*found, self.neighbors) if extrapolator_neighbors(self.spec) else found
+
+    def selection(self, trial: Trial, size: int) -> tuple[str, ...]:
+        """What the selection of a trial reads, where the subset has ``size`` samples."""
+        method = trial.method
+        if method == "random":
+            return ()
+        if method == "subset_only" and trial.n_keep == size:
+            return (self.subset,)
+        if method == self.spec.extrapolate.name:
+            measured = (*self.extrapolation(), self.extrapolate)
+            needs = measured if self.kind == "trained" else (self.measure,)
+        elif method == "full_scores":
+            needs = (self.reference,)
+        else:
+            needs = (self.subset, *(self.nets if self.kind == "trained" else (self.measure,)))
+        also = {"embeddings": self.embed, "neighbors": self.neighbors}
+        wanted = [also[n] for n in policy_needs(self.spec.prune.policy) if n in also]
+        return (*needs, *(name for name in wanted if name not in needs))
+
+
+def recorded(scores: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+    """What one net records: the same, however many nets are averaged."""
+    return tuple({k: v for k, v in s.items() if k not in ("nets", "cross_fit")} for s in scores)
+
+
+def _read_by_policy(spec: Spec, scores: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    further = companions(spec.prune.policy, spec.prune.params)
+    return [scores[0], *(s for s in scores[1:] if s["name"] in further)]
 
 
 def graph_neighbors(spec: Spec) -> int | None:
-    """Neighbours of every sample among all samples that the extrapolator reads; None: it reads
-    none. It says so with a literal ``NEEDS = ("neighbors",)`` and, where k may be left open,
-    ``NEIGHBORS``, the most it looks at then."""
-    options = spec.extrapolate.params
+    """Neighbours of every sample among all samples that extrapolator or policy read; None: none."""
+    wanted = [k for k in (extrapolator_neighbors(spec), policy_neighbors(spec)) if k is not None]
+    return max(wanted, default=None)
+
+
+def extrapolator_neighbors(spec: Spec) -> int | None:
+    """Neighbours that the spec's extrapolator reads; None: none."""
+    if spec.extrapolate.name == MEASURED:
+        return None
+    return neighbors_read(spec.extrapolate.name, spec.extrapolate.params)
+
+
+def neighbors_read(method: str, options: Mapping[str, Any]) -> int | None:
+    """Neighbours that an extrapolator reads; None: none. It says so with a literal
+    ``NEEDS = ("neighbors",)`` and, where k may be left open, ``NEIGHBORS``, the most it looks at
+    then."""
     wanted = []
-    for name in (spec.extrapolate.name, *options.get("methods", ())):  # auto combines several
+    for name in (method, *options.get("methods", ())):  # auto combines several
         constants = registry.describe("extrapolator", name).constants
         if "neighbors" in constants.get("NEEDS", ()):
             k = options.get("k", "auto")

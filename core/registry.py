@@ -4,6 +4,7 @@ Three grains, so that listing twelve scores imports none of them: :func:`names` 
 :func:`describe` reads docstring, ``class Params`` and literal constants with ``ast``, :func:`load`
 imports one module (in the worker). Third parties register a module under the entry-point groups
 ``prunectl.datasets``, ``.models``, ``.paradigms``, ``.scores``, ``.extrapolators``, ``.policies``.
+A model may also be a function in an installed package, named ``package.module:function``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib
+import importlib.machinery
 import importlib.util
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -51,6 +54,9 @@ _GROUP: Mapping[Kind, str] = {
 }
 
 
+_OWN = re.compile(r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$")
+
+
 @dataclass(frozen=True)
 class Param:
     """One option of a plug-in, as declared in its ``class Params``."""
@@ -85,8 +91,28 @@ def names(kind: Kind) -> tuple[str, ...]:
     return tuple(sorted({*_builtin(kind), *_third_party(kind)}))
 
 
+def is_own(kind: Kind, name: str) -> bool:
+    """Whether a name is that of a user's own function, ``package.module:function``."""
+    return kind == "model" and _OWN.match(name) is not None
+
+
+def check_name(kind: Kind, name: str) -> str:
+    """What is wrong with a name, empty when nothing is. Imports nothing."""
+    if name in names(kind):
+        return ""
+    if not is_own(kind, name):
+        return f"no {kind} is called '{name}'; {nearest(name, names(kind))}"
+    try:
+        _own(kind, name)
+    except UserError as error:
+        return str(error)
+    return ""
+
+
 def describe(kind: Kind, name: str) -> Description:
     """Read one plug-in's file. Unknown names: UserError with the nearest one."""
+    if is_own(kind, name):
+        return _own(kind, name)
     if name in _builtin(kind):
         return _read(kind, name, f"{_PACKAGE[kind]}.{name}", _builtin(kind)[name])
     if name in _third_party(kind):
@@ -112,6 +138,49 @@ def validate_params(kind: Kind, name: str, given: Mapping[str, Any]) -> dict[str
 def param_names(kind: Kind, name: str) -> frozenset[str]:
     """Names of a plug-in's own options."""
     return frozenset(p.name for p in describe(kind, name).params)
+
+
+def _own(kind: Kind, name: str) -> Description:
+    """The file of a user's own function; only that file is read and counts in keys."""
+    module, _, function = name.partition(":")
+    file = _module_file(module)
+    if file is None:
+        todo = "install the package it is in; files beside a preset are not looked at"
+        raise UserError(f"there is no module {module}", todo)
+    try:
+        bound = _bound(ast.parse(file.read_text(encoding="utf-8")))
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise UserError(f"{file} is no valid Python: {error}", "correct it") from None
+    if function not in bound:
+        raise UserError(f"{module} has no function '{function}'", nearest(function, bound))
+    return _read(kind, name, module, file)
+
+
+def _module_file(module: str) -> Path | None:
+    """Where an installed module's source lies, found without importing its packages."""
+    path: list[str] | None = None
+    spec = None
+    parts = module.split(".")
+    for end in range(1, len(parts) + 1):
+        spec = importlib.machinery.PathFinder.find_spec(".".join(parts[:end]), path)
+        if end == 1 and spec is None:  # an editable installation has a finder of its own
+            spec = importlib.util.find_spec(parts[0])
+        if spec is None:
+            return None
+        path = list(spec.submodule_search_locations or ())
+    found = spec is not None and spec.origin is not None and spec.origin.endswith(".py")
+    return Path(str(spec.origin)) if spec is not None and found else None
+
+
+def _bound(tree: ast.Module) -> set[str]:
+    """Names that a module's top level defines, assigns or imports."""
+    found = _top_level(tree)
+    for node in tree.body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Assign):
+            found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return found
 
 
 @lru_cache

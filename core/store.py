@@ -12,6 +12,7 @@ import os
 import shutil
 import time
 import uuid
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from typing import Any
 
 from core.errors import UserError
 from core.files import disk_errors, fsync_file, fsync_folder, read_json, sha256, write_json
-from core.locks import locked
+from core.locks import locked, share
 from core.units import digest
 
 SCHEMA = 1
@@ -42,6 +43,11 @@ def make_key(stage: str, parts: Mapping[str, Any]) -> str:
     return f"{stage}-{digest({'stage': stage, 'schema': SCHEMA, **parts})[:16]}"
 
 
+def in_use(root: Path) -> Path:
+    """The lock that whoever reads or writes a store shares, and ``gc`` takes alone."""
+    return root / "locks" / "in-use.lock"
+
+
 class Store:
     """Entries under one runs folder."""
 
@@ -49,6 +55,13 @@ class Store:
         self.root = root
         self.warn = warn
         self._verified: dict[str, Seal] = {}
+        self._held = False
+
+    def hold(self) -> None:
+        """Keep ``gc`` off the store as long as this object lives: what it finds now stays."""
+        if not self._held and self.root.is_dir() and os.access(self.root, os.W_OK):
+            self._held = True
+            weakref.finalize(self, os.close, share(in_use(self.root)))
 
     def path(self, key: str) -> Path:
         """Where an entry lies, or would lie."""
@@ -62,6 +75,7 @@ class Store:
         """The entry if it is whole; a broken one is removed with a warning."""
         if key in self._verified and self._verified[key].path.exists():
             return self._verified[key]
+        self.hold()
         folder = self.path(key)
         if not folder.exists():
             return None
@@ -90,6 +104,7 @@ class Store:
         temporary = self.root / "temporary" / f"{key}.{os.getpid()}.{uuid.uuid4().hex[:8]}"
         with disk_errors(self.root):
             temporary.mkdir(parents=True)
+        self.hold()
         writer = _Writer(temporary)
         try:
             with disk_errors(self.root):
@@ -124,6 +139,7 @@ class Store:
     ) -> Iterator[None]:
         """Hold the key's lock; leftovers of a dead writer of this key are cleared."""
         with locked(self.root / "locks" / f"{key}.lock", None, on_wait, check):
+            self.hold()
             for leftover in (self.root / "temporary").glob(f"{key}.*"):
                 shutil.rmtree(leftover, ignore_errors=True)
             yield

@@ -19,6 +19,7 @@ from typing import Any, cast
 from core import registry
 from core.data.bank import FORMAT, Dataset, open_dataset, verify_inputs
 from core.data.base import DataSpec, Progress, Source
+from core.data.cache import note_source, note_use
 from core.errors import DiskFull, MachineError
 from core.files import fsync_folder
 from core.locks import locked
@@ -50,6 +51,7 @@ def prepare_dataset(
     _fetch(data, cache_root, check)
     folder = prepared_folder(data, cache_root)
     if found := _opened(folder):
+        note_use(folder)
         return found
     lock = folder.with_name(f".{folder.name}.lock")
     with _machine_errors(cache_root), locked(lock, check=check):
@@ -128,6 +130,14 @@ def _identity(source: Source, data: DataSpec) -> object:
     return [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
 
 
+def _plain(data: DataSpec) -> dict[str, Any]:
+    keys = ("name", "size", "n", "seed", "test_fraction", "validation")
+    root = _root(data)
+    params = registry.validate_params("dataset", data.name, data.params)
+    plain = {key: getattr(data, key) for key in keys}
+    return {**plain, "root": None if root is None else str(root), **params}
+
+
 def _root(data: DataSpec) -> Path | None:
     return None if data.root is None else data.root.expanduser().absolute()
 
@@ -162,6 +172,7 @@ def _build(data: DataSpec, folder: Path, progress: Progress | None, workers: int
         prepare = _source(data).prepare
         options = {"workers": workers} if "workers" in signature(prepare).parameters else {}
         prepare(_root(data), data, partial, progress, **options)
+        note_source(partial, _plain(data))
         shutil.rmtree(partial / "work", ignore_errors=True)
         open_dataset(partial)  # a plug-in that wrote no whole dataset must not be sealed
         fsync_folder(partial)

@@ -1,4 +1,4 @@
-"""What resnet18 and resnet50 share: torchvision's networks with a stem fit for small pictures."""
+"""What the ResNets share: torchvision's networks with a stem fit for small pictures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ SMALL_SIDE = 64
 
 
 class ResNetNet(Net):
-    """A torchvision ResNet cut in front of its classifier."""
+    """A torchvision ResNet cut in front of its classifier, which was called ``fc``."""
+
+    head_name = "fc"
 
     def __init__(self, trunk: ResNet, channels: int, classes: int, small: bool) -> None:
         super().__init__()

@@ -1,8 +1,11 @@
 """What a selection policy is: a pure function from scores to the ids that are kept.
 
 A policy file has one function ``select(table, n_keep, rate, rng) -> ids``; if it reads more than
-the score it says so in a literal ``NEEDS = ("labels",)``, and if it has options it declares a
-``class Params`` and finds them in ``table.params``. The score is always oriented: higher = keep.
+the score it says so in a literal ``NEEDS = ("labels",)`` (``labels``, ``embeddings``, ``neighbors``
+or a further score), and if it has options it declares a ``class Params`` and finds them in
+``table.params``; ``COMPANION = "by"`` says that the option ``by`` names a further score. The score
+is always oriented: higher = keep. A function ``check(params, rate)`` may refuse settings that can
+never work, before anything is trained.
 """
 
 from __future__ import annotations
@@ -24,13 +27,19 @@ class SelectionInput:
     """What a policy may look at, all by sample id.
 
     ``score`` float32 ``[N]``, higher = keep; ``labels`` int64 ``[N]`` or None (-1: unlabelled);
-    ``columns``: companion scores ``[N]`` by name; ``params``: the policy's own options.
+    ``columns``: companion scores ``[N]`` by name, as they are, and ``directions`` which end of each
+    is important (``"high"`` or ``"low"``); ``embeddings`` float32 ``[N, d]`` or None; ``neighbors``
+    ``(distances, indices)`` ``[N, k]`` into the rows of this table, -1 where one lies outside, or
+    None; ``params``: the policy's own options.
     """
 
     score: NDArray[np.float32]
     labels: Ids | None = None
     columns: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     params: Any = None
+    directions: Mapping[str, str] = field(default_factory=dict)
+    embeddings: NDArray[np.float32] | None = None
+    neighbors: tuple[NDArray[np.float32], Ids] | None = None
 
     def __len__(self) -> int:
         return len(self.score)
@@ -52,7 +61,7 @@ def keep(
     A missing column, a NaN score or an impossible ``n_keep``: :class:`UserError`. A policy that
     returns anything else than what was asked: RuntimeError.
     """
-    _check(getattr(policy, "NEEDS", ()), table, n_keep)
+    _check(policy, table, n_keep)
     ids = np.sort(np.asarray(policy.select(table, n_keep, rate, rng), dtype=np.int64))
     inside = len(ids) == 0 or (ids[0] >= 0 and ids[-1] < len(table))
     if len(ids) != n_keep or not inside or bool((np.diff(ids) == 0).any()):
@@ -76,7 +85,7 @@ def highest(score: ArrayLike, n: int) -> Ids:
     return np.flatnonzero(chosen).astype(np.int64)
 
 
-def _check(needs: tuple[str, ...], table: SelectionInput, n_keep: int) -> None:
+def _check(policy: Policy, table: SelectionInput, n_keep: int) -> None:
     if not 0 < n_keep <= len(table):
         raise UserError(
             f"{n_keep} of {len(table)} samples cannot be kept",
@@ -88,10 +97,19 @@ def _check(needs: tuple[str, ...], table: SelectionInput, n_keep: int) -> None:
             f"{unknown} of {len(table)} samples have no score (NaN)",
             "prune by a score that every sample has",
         )
-    for name in needs:
+    for name in _needs(policy, table.params):
         if name == "labels" and table.labels is None:
             raise UserError("this policy needs labels, and the data has none", "use policy top_k")
-        if name not in {"labels", *table.columns}:
+        if name in ("embeddings", "neighbors"):
+            if getattr(table, name) is None:
+                raise UserError(f"this policy needs {name}, and there are none", "use policy top_k")
+        elif name not in {"labels", *table.columns}:
             raise UserError(
                 f"this policy needs the score '{name}'", f"add it: score.also: [{name}]"
             )
+
+
+def _needs(policy: Policy, params: Any) -> tuple[str, ...]:
+    needs: tuple[str, ...] = getattr(policy, "NEEDS", ())
+    companion = getattr(params, getattr(policy, "COMPANION", ""), None)
+    return (*needs, companion) if companion else needs

@@ -21,6 +21,7 @@ from core import events as ev
 from core import registry
 from core.data.bank import Dataset, targets_digest
 from core.errors import Stopped
+from core.models.build import identity
 from core.plan import Graph, Task
 from core.spec import Spec
 from core.store import Seal, Store, make_key
@@ -70,6 +71,11 @@ class Context:
     """Keys this process has computed."""
     started_before: frozenset[str] = frozenset()
     """Tasks this run's journal already shows as started."""
+    told_in_part: frozenset[str] = frozenset()
+    """Tasks of which the journal may lack words that were on their way when a process died: their
+    curve is told again from the start."""
+    on_wait: Callable[[Task, Mapping[str, Any]], None] | None = None
+    """Called when another process is computing what a task wants; it may raise to go elsewhere."""
     as_given: Dataset | None = None
     """The data without labels that were added to this run later; None: there are none."""
     _feeds: dict[str, Feed] = field(default_factory=dict)
@@ -125,7 +131,7 @@ class Context:
             "ids": array_digest(ids),
             "targets": targets_digest(self.dataset.train, ids),
             "test": [test.fingerprint, targets_digest(test, np.arange(len(test), dtype=np.int64))],
-            "model": [registry.describe("model", spec.model.name).version, plain(spec.model)],
+            "model": identity(spec.model),
             "paradigm": [
                 registry.describe("paradigm", spec.paradigm.name).version,
                 plain(spec.paradigm),

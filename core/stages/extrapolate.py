@@ -22,20 +22,21 @@ from core.extrapolators.mapping import match_distribution
 from core.plan import Task
 from core.stages import neighbors, train_task
 from core.stages.base import Context, Entry, metered
-from core.stages.score import score_seal, subset_scores
+from core.stages.score import score_keys, subset_scores
 
 _ROWS = 8192
 
 
 def entries(task: Task, ctx: Context) -> list[Entry]:
     """One entry: the predictions of all recorded scores."""
-    spec, scoring = ctx.spec(task), ctx.need(task, "score")
+    spec = ctx.spec(task)
     parts: dict[str, Any] = {
+        "form": 2,  # from 2 on std.npy holds that of the held-out fold too
         "extrapolator": registry.describe("extrapolator", spec.extrapolate.name).version,
         "params": spec.extrapolate.params,
         "subset": ctx.seal(ctx.need(task, "subset")).key,
         "embeddings": ctx.seal(ctx.need(task, "embed")).key,
-        "scores": {n: score_seal(ctx, scoring, spec, n).key for n in _wanted(task, ctx)},
+        "scores": {n: score_keys(ctx, task, n) for n in _wanted(task, ctx)},
         "seed": task.seed,
     }
     if "labels" in _extrapolator(task, ctx).needs:
@@ -84,6 +85,7 @@ def produce(task: Task, ctx: Context, missing: list[Entry]) -> None:
     predicted = choice.prediction.values
     predicted[ids] = np.nan
     predicted[choice.heldout.ids] = choice.heldout.predictions
+    choice.prediction.std[choice.heldout.ids] = choice.heldout.std
     with ctx.store.writing(missing[0].key) as out:
         np.save(out.path / "predicted.npy", predicted)
         np.save(out.path / "std.npy", choice.prediction.std)

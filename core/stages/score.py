@@ -45,7 +45,7 @@ def scoring_entries(task: Task, ctx: Context, ids: Ids, role: str) -> list[Entry
 
 
 def _score_entry(net_key: str, section: Mapping[str, Any]) -> Entry:
-    settings = {k: v for k, v in section.items() if k != "preset"}
+    settings = {k: v for k, v in section.items() if k not in ("preset", "nets", "cross_fit")}
     version = registry.describe("score", section["name"]).version
     return Entry("score", {"net": net_key, "score": version, "settings": settings})
 
@@ -117,8 +117,19 @@ def _compare_weights(ctx: Context, key: str, net: Net) -> None:
 
 
 def subset_scores(ctx: Context, task: Task, name: str) -> NDArray[np.float32]:
-    """Measured values of a score on the subset, in the order of its ids."""
-    values: NDArray[np.float32] = load(
-        score_seal(ctx, ctx.need(task, "score"), ctx.spec(task), name).path / "values.npy"
-    )
-    return values
+    """Measured values of a score on the subset, in the order of its ids: the mean over the nets."""
+    spec = ctx.spec(task)
+    seals = [score_seal(ctx, net, spec, name) for net in scoring_tasks(ctx, task)]
+    values = [load(seal.path / "values.npy") for seal in seals]
+    mean = np.mean(np.stack(values), axis=0, dtype=np.float64)
+    return np.asarray(mean, dtype=np.float32)
+
+
+def score_keys(ctx: Context, task: Task, name: str) -> list[str]:
+    """Keys of a score's sealed values, one a net."""
+    return [score_seal(ctx, net, ctx.spec(task), name).key for net in scoring_tasks(ctx, task)]
+
+
+def scoring_tasks(ctx: Context, task: Task) -> list[str]:
+    """Ids of the scoring runs a task needs, one a net."""
+    return [need for need in task.needs if ctx.graph[need].stage == "score"]

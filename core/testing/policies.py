@@ -22,13 +22,21 @@ SIZE = 97
 
 
 def example(seed: int = 0, columns: tuple[str, ...] = (), size: int = SIZE) -> SelectionInput:
-    """A table with ties, five classes of unlike size and one companion score per column."""
+    """A table with ties, five classes of unlike size, one companion score per column, embeddings
+    and each sample's ten nearest neighbours."""
     rng = np.random.default_rng(seed)
     score = np.round(rng.standard_normal(size), 1).astype(np.float32)
     labels = rng.choice(5, size=size, p=[0.5, 0.3, 0.15, 0.04, 0.01]).astype(np.int64)
+    columns_of = {name: rng.random(size).astype(np.float32) for name in columns}
+    embeddings = rng.standard_normal((size, 6)).astype(np.float32)
+    apart = np.linalg.norm(embeddings[:, None] - embeddings[None], axis=2)
+    np.fill_diagonal(apart, np.inf)
+    near = np.argsort(apart, axis=1, kind="stable")[:, :10]
+    distances = np.take_along_axis(apart, near, axis=1).astype(np.float32)
     return SelectionInput(
-        score, labels, {name: rng.random(size).astype(np.float32) for name in columns}
-    )
+        score, labels, columns_of, directions=dict.fromkeys(columns, "high"),
+        embeddings=embeddings, neighbors=(distances, near.astype(np.int64)),
+    )  # fmt: skip
 
 
 def check_exact_count(policy: Policy) -> None:
@@ -83,8 +91,8 @@ def check_nan_refused(policy: Policy) -> None:
 
 def check_missing_columns_refused(policy: Policy) -> None:
     """What ``NEEDS`` names is asked for, in one clear line, when it is not there."""
-    needs = getattr(policy, "NEEDS", ())
-    bare = replace(_table(policy), labels=None, columns={})
+    needs = _needs(policy)
+    bare = replace(_table(policy), labels=None, columns={}, embeddings=None, neighbors=None)
     try:
         _kept(policy, bare)
     except UserError:
@@ -104,9 +112,18 @@ CHECKS: tuple[Callable[[Policy], None], ...] = (
 
 
 def _table(policy: Policy) -> SelectionInput:
-    needs = tuple(name for name in getattr(policy, "NEEDS", ()) if name != "labels")
+    about_samples = ("labels", "embeddings", "neighbors")
+    columns = tuple(name for name in _needs(policy) if name not in about_samples)
     options = getattr(policy, "Params", None)
-    return replace(example(columns=needs), params=options() if options else None)
+    return replace(example(columns=columns), params=options() if options else None)
+
+
+def _needs(policy: Policy) -> tuple[str, ...]:
+    """What ``NEEDS`` names, and the further score that ``COMPANION`` names by default."""
+    needs: tuple[str, ...] = getattr(policy, "NEEDS", ())
+    options = getattr(policy, "Params", None)
+    chosen = getattr(options(), getattr(policy, "COMPANION", ""), None) if options else None
+    return (*needs, chosen) if chosen else needs
 
 
 def _kept(policy: Policy, table: SelectionInput) -> Ids:

@@ -37,6 +37,24 @@ def kinds(incomplete: str) -> list[str]:
     return _starting(_KINDS, incomplete)
 
 
+def sources(incomplete: str) -> list[str]:
+    """Dataset plug-ins."""
+    from core.registry import names
+
+    return _starting(names("dataset"), incomplete)
+
+
+def dataset_ids(incomplete: str) -> list[str]:
+    """Prepared datasets."""
+    from core.data.locations import default_cache_root
+
+    try:
+        found = [e.name for e in os.scandir(default_cache_root()) if e.is_dir()]
+    except Exception:  # no such folder, no home: nothing to offer
+        return []
+    return _starting(sorted(name for name in found if not name.startswith(".")), incomplete)
+
+
 def _runs(ctx: typer.Context) -> Path:
     given = ctx.params.get("runs_dir") or os.environ.get("PRUNECTL_RUNS") or "runs"
     return Path(given).expanduser()
@@ -44,10 +62,14 @@ def _runs(ctx: typer.Context) -> Path:
 
 def _ids(folder: Path) -> list[str]:
     try:
-        found = [e for e in os.scandir(folder) if Path(e.path, "spec.yaml").is_file()]
+        found = [e for e in os.scandir(folder) if _started(Path(e.path))]
         return [e.name for e in sorted(found, key=lambda e: e.stat().st_mtime, reverse=True)]
     except OSError:
         return []
+
+
+def _started(folder: Path) -> bool:
+    return (folder / "spec.yaml").is_file() or (folder / "sweep.yaml").is_file()
 
 
 def _starting(names: Iterable[str], incomplete: str) -> list[str]:

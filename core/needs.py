@@ -1,0 +1,53 @@
+"""What the plug-ins a spec names read, found without importing them: the plan asks before it runs.
+
+A score file says its ``KIND``: ``trained`` (watches a training of the subset; the default),
+``embedded`` (made of the embeddings of all samples) or ``given`` (needs no net). The last two give
+every sample a score, so there is nothing to extrapolate: the method is called ``measured`` then.
+A policy file says in ``NEEDS`` what it reads beside the score: ``labels``, ``embeddings``,
+``neighbors`` or the name of a further score; ``COMPANION`` names the option that names one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from core import registry
+from core.spec import Spec
+
+MEASURED = "measured"
+"""Stands for the extrapolator where every sample has a score of its own."""
+ScoreKind = Literal["trained", "embedded", "given"]
+_ABOUT_SAMPLES = ("labels", "embeddings", "neighbors")
+
+
+def score_kind(name: str) -> ScoreKind:
+    """How a registered score comes about."""
+    kind: ScoreKind = registry.describe("score", name).constants.get("KIND", "trained")
+    return kind
+
+
+def direction(name: str) -> Literal["high", "low"]:
+    """Which end of a registered score is important, and kept."""
+    end: Literal["high", "low"] = registry.describe("score", name).constants["DIRECTION"]
+    return end
+
+
+def policy_needs(policy: str) -> tuple[str, ...]:
+    """Which of labels, embeddings and neighbors a registered policy reads."""
+    needs = registry.describe("policy", policy).constants.get("NEEDS", ())
+    return tuple(n for n in needs if n in _ABOUT_SAMPLES)
+
+
+def companions(policy: str, params: dict[str, Any]) -> tuple[str, ...]:
+    """Further scores that a policy reads with these options."""
+    about = registry.describe("policy", policy).constants
+    fixed = tuple(n for n in about.get("NEEDS", ()) if n not in _ABOUT_SAMPLES)
+    chosen = params.get(about.get("COMPANION", ""))
+    return (*fixed, str(chosen)) if chosen else fixed
+
+
+def policy_neighbors(spec: Spec) -> int | None:
+    """Neighbours of every sample that the policy reads; None: none."""
+    if "neighbors" not in policy_needs(spec.prune.policy):
+        return None
+    return int(spec.prune.params["k"])
