@@ -88,6 +88,6 @@ class Known:
 
 
 def column(series: Series, name: str) -> Floats:
-    """``step``, ``epoch`` or ``value`` of a series, ``[n]`` float64; a null value is NaN. A copy: the
-    series may grow meanwhile."""
+    """``step``, ``epoch`` or ``value`` of a series, ``[n]`` float64; a null value is NaN. A copy,
+    because the series may grow meanwhile."""
     return np.array(getattr(series, name), dtype=np.float64)
