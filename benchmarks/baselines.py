@@ -112,6 +112,16 @@ def naive_loading(pictures, transform):
     return batch.contiguous(memory_format=torch.channels_last)
 
 
+def naive_cutout(batch, side):
+    """A square of the mean colour in each normalised picture ``[B, C, H, W]``, one by one."""
+    import torch
+
+    for picture in batch:
+        y, x = torch.randint(0, batch.shape[2], (2,)).tolist()
+        top, left = max(0, y - side // 2), max(0, x - side // 2)
+        picture[:, top : y + side // 2, left : x + side // 2] = 0.0
+
+
 def naive_recording(history, ids, logits, targets):
     """Each sample's probability of its label into a list under its id, one by one."""
     probs = logits.detach().softmax(1)
@@ -170,3 +180,11 @@ def naive_pictures(paths, size):
         with Image.open(path) as picture:
             pictures.append(np.asarray(picture.convert("RGB").resize((size, size))))
     return np.stack(pictures)
+
+
+def naive_bank(folder):
+    """Every array of a prepared dataset in memory, every path a string."""
+    arrays = [np.load(file) for file in sorted(folder.rglob("*.npy"))]
+    blob = (folder / "train" / "path.npy").read_bytes()[128:]
+    ends = np.load(folder / "train" / "path.offsets.npy").tolist()
+    return arrays, [blob[a:b].decode() for a, b in zip(ends, ends[1:], strict=False)]
