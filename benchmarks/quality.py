@@ -4,7 +4,7 @@ Suites of data with known difficulty, four scores out of one scoring run, nested
 20%, and one common set of unseen ids (outside the 40% subset, which the doubled budget uses). Every
 method sees the same scoring runs; truth is a scoring run on all data by the train recipe. Rows are
 added to ``--work``/rows.jsonl as they are made, so an interrupted bench goes on where it was;
-``--small`` tries all of it on little data.
+``--n``, ``--epochs``, ``--seeds``, ``--suites`` try it on less.
 """
 
 from __future__ import annotations
@@ -55,13 +55,9 @@ GOALS = {"paper_knn": 0.04, "paper_gcn": 0.02, "paper_knn x2": 0.05}
 class Scale:
     """How much is computed."""
 
-    n: int
-    epochs: int
-    seeds: tuple[int, ...]
-
-
-FULL = Scale(10_000, 30, (0, 1, 2))
-SMALL = Scale(1500, 8, (0,))
+    n: int = 10_000
+    epochs: int = 30
+    seeds: tuple[int, ...] = (0, 1, 2)
 
 
 def suites(scale: Scale) -> dict[str, dict[str, Any]]:
@@ -135,7 +131,8 @@ def scored(spec: Any, dataset: Dataset, work: Path) -> Scored:
 
     def values(task: str) -> np.ndarray:
         return np.stack(
-            [np.load(score_seal(ctx, task, name).path / "values.npy") for name in SCORES], axis=1
+            [np.load(score_seal(ctx, task, spec, name).path / "values.npy") for name in SCORES],
+            axis=1,
         )
 
     net = train_task.load_net(graph[f"embed-s{seed}"], ctx, ctx.seal(score, "net-"))
@@ -205,11 +202,14 @@ def figures(
     return found
 
 
-def rows(scale: Scale, work: Path, wanted: Iterable[str]) -> Iterator[dict[str, Any]]:
+def rows(
+    scale: Scale, work: Path, wanted: Iterable[str], only: list[str] | None = None
+) -> Iterator[dict[str, Any]]:
     """Every row that is not in ``work`` yet, as it is made."""
     file = work / "rows.jsonl"
     done = {_key(row) for row in _read(file)}
-    for suite, data in suites(scale).items():
+    chosen = {s: d for s, d in suites(scale).items() if not only or any(o in s for o in only)}
+    for suite, data in chosen.items():
         for seed in scale.seeds:
             for fraction in (*FRACTIONS, DOUBLED):
                 todo = [
@@ -348,20 +348,23 @@ def main() -> None:
     """Make the missing rows, write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, default=Path("quality"), help="store and rows")
-    parser.add_argument("--small", action="store_true", help="little data, one seed")
+    parser.add_argument("--n", type=int, default=10_000, help="samples of a generated suite")
+    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
+    parser.add_argument("--suites", nargs="*", default=None, help="only these, by a part of a name")
     parser.add_argument("--methods", nargs="*", default=None, help="only these")
     parser.add_argument("--table", action="store_true", help="only the table of what is there")
     options = parser.parse_args()
-    scale = SMALL if options.small else FULL
+    scale = Scale(options.n, options.epochs, tuple(options.seeds))
     options.work.mkdir(parents=True, exist_ok=True)
     file = options.work / "rows.jsonl"
     if not options.table:
-        for row in rows(scale, options.work, options.methods or methods()):
+        for row in rows(scale, options.work, options.methods or methods(), options.suites):
             with file.open("a", encoding="utf-8") as out:
                 out.write(json.dumps(row) + "\n")
     table = report(_read(file), scale)
     print(table)
-    if not options.small:
+    if scale == Scale():
         RESULT.parent.mkdir(exist_ok=True)
         RESULT.write_text(table, encoding="utf-8")
 

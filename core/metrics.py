@@ -16,6 +16,7 @@ from core.selection.base import highest
 Doubles = NDArray[np.float64]
 Ids = NDArray[np.int64]
 
+Z80 = 1.2815516  # a normal variable lies within this many deviations with probability 0.8
 MIN_SAMPLES = 50  # below this a percentile interval promises more than it knows
 
 
@@ -82,6 +83,17 @@ def bootstrap_interval(
         return None
     low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high))
+
+
+def coverage80(values: ArrayLike, std: ArrayLike, truth: ArrayLike) -> float | None:
+    """Share of ``truth`` ``[n]`` within the normal 80% interval of ``values`` and ``std`` ``[n]``;
+    None where nothing is known."""
+    centre, spread = _pair(values, std)
+    real, _ = _pair(truth, std)
+    known = np.isfinite(centre) & np.isfinite(spread) & np.isfinite(real)
+    if not known.any():
+        return None
+    return float((np.abs(real - centre)[known] <= Z80 * spread[known]).mean())
 
 
 def kept_recall(kept: Ids, reference: ArrayLike) -> float | None:

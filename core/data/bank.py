@@ -20,7 +20,7 @@ from core.data import _npy as npy
 from core.errors import MachineError
 from core.files import fsync_folder, read_json, write_json
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the same source would be written as other bytes; part of the cache key."""
 
 Ids = npt.NDArray[np.int64]
@@ -48,7 +48,7 @@ class SampleBank:
     images (length C), per feature for vectors (length D); the std of a constant is 1. Population
     standard deviation. ``fingerprint``: SHA-256 over dtype, shape and bytes of the inputs; targets
     are not in it (see :func:`targets_digest`). Optional columns of length N: ``path``, ``source``,
-    ``truth``.
+    ``truth``, and ``row``: int64, the sample's row in the source's part, where rows were left out.
     """
 
     inputs: npt.NDArray[Any]
@@ -60,6 +60,7 @@ class SampleBank:
     path: Sequence[str] | None = None
     source: npt.NDArray[Any] | None = None
     truth: npt.NDArray[Any] | None = None
+    row: Ids | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -132,6 +133,9 @@ def write_bank(
         npy.write_texts(folder / "path.npy", [samples.path[int(i)] for i in ids])
     for column in set(columns) - {"path"}:
         npy.write_whole(folder / f"{column}.npy", np.asarray(getattr(samples, column))[ids])
+    if not np.array_equal(ids, np.arange(len(inputs))):
+        npy.write_whole(folder / "row.npy", np.asarray(ids, dtype=np.int64))
+        columns.append("row")
     about = {
         "format": FORMAT,
         "fingerprint": sha.hexdigest(),

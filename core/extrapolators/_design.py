@@ -50,8 +50,12 @@ class Design:
 
     def fill(self, out: Prediction, ids: Ids, model: Callable[[Floats], Pair]) -> Prediction:
         """``out`` with what ``model`` says of ``ids``: values and std ``[n, S]`` of rows."""
+        done = 0
         for part, rows in self.blocks(ids):
             out.values[part], out.std[part] = model(rows)
+            done += len(part)
+            if self.x.progress is not None:
+                self.x.progress(done, len(ids))
         return out
 
     @property

@@ -20,10 +20,9 @@ from core import registry
 from core.errors import UserError, nearest
 from core.extrapolators import base
 from core.extrapolators.base import Extrapolator, Features, Floats, Ids, Prediction
-from core.metrics import spearman
+from core.metrics import Z80, spearman
 
 FOLDS = 3
-Z80 = 1.2815516  # a normal variable lies within this many deviations with probability 0.8
 COMBINATIONS: tuple[Literal["best", "average", "stack"], ...] = ("best", "average", "stack")
 Doubles = NDArray[np.float64]
 

@@ -33,7 +33,8 @@ class Features:
     ``embeddings`` float32 ``[N, d]``; ``labels`` int64 ``[N]`` or None (-1: unlabelled);
     ``neighbors``: of every sample among all samples, or None; ``dynamics`` float32 ``[N, F]`` or
     None; ``predictions`` float32 ``[N, C]``, the subset net's class probabilities, or None;
-    ``threads`` None leaves the library's own choice.
+    ``threads`` None leaves the library's own choice. ``progress`` may be told how many of how many
+    targets are predicted; it may raise, to stop.
     """
 
     embeddings: Floats
@@ -43,6 +44,7 @@ class Features:
     predictions: Floats | None = None
     threads: int | None = None
     device: str = "cpu"
+    progress: Callable[[int, int], None] | None = None
 
     def __len__(self) -> int:
         return len(self.embeddings)

@@ -16,7 +16,7 @@ import numpy as np
 
 from core.errors import RunFailure, UserError
 from core.extrapolators.base import Extrapolator, Features, Floats, Ids, P, Prediction
-from core.metrics import bootstrap_interval, pearson, spearman
+from core.metrics import bootstrap_interval, coverage80, pearson, spearman
 from core.rng import generator
 
 FOLD = 0.2
@@ -33,14 +33,17 @@ class Candidate:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The winner on the fold: ``ids`` int64 ``[f]``, ``predictions`` float32 ``[f, S]``."""
+    """The winner on the fold: ``ids`` int64 ``[f]``, ``predictions`` and ``std`` float32
+    ``[f, S]``; for the first score its correlations and the coverage of its 80% interval."""
 
     ids: Ids
     predictions: Floats
+    std: Floats
     spearman: float | None
     ci_low: float | None
     ci_high: float | None
     pearson: float | None
+    coverage80: float | None
 
     def as_json(self) -> dict[str, Any]:
         """As it stands in ``summary.json``."""
@@ -87,8 +90,8 @@ def choose(
         lambda: generator(seed, "analysis", "extrapolate", 0),
         ids[fold],
     )
-    on_fold = [prediction.values[ids[fold]] for prediction in predictions]
-    reached = [spearman(values[:, 0], scores[fold, 0]) for values in on_fold]
+    on_fold = [(made.values[ids[fold]], made.std[ids[fold]]) for made in predictions]
+    reached = [spearman(values[:, 0], scores[fold, 0]) for values, _ in on_fold]
     best = max(range(len(settings)), key=lambda i: -2.0 if (r := reached[i]) is None else r)
     table = tuple(
         Candidate(asdict(params), value, i == best)
@@ -101,7 +104,7 @@ def choose(
     return Choice(
         prediction=extrapolator.fit_predict(x, ids, scores, settings[best], rng),
         chosen=table[best].params,
-        heldout=_heldout(ids[fold], on_fold[best], scores[fold, 0], seed),
+        heldout=_heldout(ids[fold], *on_fold[best], scores[fold, 0], seed),
         candidates=table,
     )
 
@@ -113,12 +116,15 @@ def split(m: int, rng: np.random.Generator) -> tuple[Ids, Ids]:
     return np.sort(order[:size]), np.sort(order[size:])
 
 
-def _heldout(ids: Ids, predictions: Floats, truth: Floats, seed: int) -> HeldOut:
+def _heldout(ids: Ids, predictions: Floats, std: Floats, truth: Floats, seed: int) -> HeldOut:
     first = predictions[:, 0]
     rng = generator(seed, "analysis", "bootstrap")
     interval = bootstrap_interval(first, truth, "spearman", rng)
     low, high = (None, None) if interval is None else interval
-    return HeldOut(ids, predictions, spearman(first, truth), low, high, pearson(first, truth))
+    return HeldOut(
+        ids, predictions, std, spearman(first, truth), low, high, pearson(first, truth),
+        coverage80(first, std[:, 0], truth),
+    )  # fmt: skip
 
 
 def _checked(x: Features, ids: Ids, scores: Floats) -> tuple[Ids, Floats]:

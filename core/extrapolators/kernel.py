@@ -81,6 +81,8 @@ class Kernel(base.Extrapolator[Params]):
             rows = targets[part]
             same = _same_class(x, ids, rows, near, params)
             out.values[rows], out.std[rows] = smooth(near, same, scores, params, unit)
+            if x.progress is not None:
+                x.progress(part.stop, len(targets))
         return out
 
     def compare(

@@ -72,6 +72,8 @@ class Knn(base.Extrapolator[Params]):
         out = Prediction.empty(len(x), scores.shape[1])
         for part, near in _search(x, ids, targets, _fixed(params), params):
             out.values[targets[part]], out.std[targets[part]] = combine(near, scores, params)
+            if x.progress is not None:
+                x.progress(part.stop, len(targets))
         return out
 
     def compare(

@@ -31,6 +31,7 @@ def entries(task: Task, ctx: Context) -> list[Entry]:
     """One entry: the predictions of all recorded scores."""
     spec = ctx.spec(task)
     parts: dict[str, Any] = {
+        "form": 2,  # from 2 on std.npy holds that of the held-out fold too
         "extrapolator": registry.describe("extrapolator", spec.extrapolate.name).version,
         "params": spec.extrapolate.params,
         "subset": ctx.seal(ctx.need(task, "subset")).key,
@@ -84,6 +85,7 @@ def produce(task: Task, ctx: Context, missing: list[Entry]) -> None:
     predicted = choice.prediction.values
     predicted[ids] = np.nan
     predicted[choice.heldout.ids] = choice.heldout.predictions
+    choice.prediction.std[choice.heldout.ids] = choice.heldout.std
     with ctx.store.writing(missing[0].key) as out:
         np.save(out.path / "predicted.npy", predicted)
         np.save(out.path / "std.npy", choice.prediction.std)

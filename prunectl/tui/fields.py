@@ -12,6 +12,7 @@ import yaml
 from pydantic.fields import FieldInfo
 
 from core import registry
+from core.needs import MEASURED
 from core.spec import PluginSection, Section, Spec
 from core.units import Duration, Seconds
 
@@ -54,7 +55,9 @@ def _walk(
         label = path.partition(".")[2]
         inner = _section_in(info.annotation)
         below = given.get(key)
-        if inner and (below is not None or not _optional(info.annotation)):
+        if inner and str in _parts(info.annotation):
+            yield Field(path, section, label, _help(info), "text", takes="text or {key: value}")
+        elif inner and (below is not None or not _optional(info.annotation)):
             yield from _walk(section, path, inner, below if isinstance(below, Mapping) else {})
         elif inner:
             yield Field(path, section, label, _help(info), "text", takes="null, or {key: value}")
@@ -71,7 +74,8 @@ def _names(model: type[Section], key: str, given: Mapping[str, Any]) -> tuple[st
     if not issubclass(model, PluginSection):
         return ()
     if key == model.name_key:
-        return registry.names(model.kind)
+        measured = (MEASURED,) if given.get(key) == MEASURED else ()
+        return (*registry.names(model.kind), *measured)
     if model.kind == "score" and key == "preset":
         named = given.get("name")
         if named in registry.names("score"):

@@ -9,7 +9,7 @@ from core.errors import UserError
 from core.extrapolators import auto
 from core.extrapolators.base import Extrapolator, Prediction, others
 from core.extrapolators.choose import choose
-from core.metrics import spearman
+from core.metrics import Z80, spearman
 from core.testing.extrapolators import problem
 
 RNG = np.random.default_rng
@@ -51,7 +51,7 @@ def test_eighty_percent_of_unseen_folds_lie_in_their_interval():
     given = part(truth + rng.standard_normal(500), np.zeros(3))
     _, std = auto.combine([given], truth, 0, "best")
     fitted = np.polyval(np.polyfit(given.inside[:, 0], truth, 1), given.inside[:, 0])
-    inside = np.abs(truth - fitted) <= auto.Z80 * std[0]
+    inside = np.abs(truth - fitted) <= Z80 * std[0]
     assert inside.mean() == pytest.approx(0.8, abs=0.01)
 
 
