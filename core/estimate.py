@@ -45,7 +45,7 @@ _KERNEL_SAMPLES = 2048
 
 def estimate(ctx: Context) -> dict[str, Any]:
     """The prediction for the graph's only spec, as ``run --dry-run --json`` prints it."""
-    rates, source = _seconds_per_pass(ctx)
+    rates, source = seconds_per_pass(ctx)
     sealed = sealed_tasks(ctx)
     rows = predicted_rows(ctx.graph, rates)
     ledger = Ledger(ctx.graph, rows)
@@ -66,7 +66,7 @@ def estimate(ctx: Context) -> dict[str, Any]:
         "disk_bytes": disk_bytes(ctx),
         "source": source,
         "device": str(ctx.compute.device),
-        "cannot_pay": _cannot_pay(ctx, by_rate, ledger.break_even(full)),
+        "cannot_pay": cannot_pay(ctx, by_rate, ledger.break_even(full)),
     }
 
 
@@ -88,7 +88,8 @@ def forecast(ctx: Context, begun: Collection[str]) -> Predicted | None:
     )  # fmt: skip
 
 
-def _cannot_pay(ctx: Context, by_rate: list[dict[str, Any]], break_even: float | None) -> list[str]:
+def cannot_pay(ctx: Context, by_rate: list[dict[str, Any]], break_even: float | None) -> list[str]:
+    """Sentences about the rates at which the loop costs more than full training."""
     spec, facts = ctx.graph.specs[0], ctx.graph.facts[0]
     share = subset_size(spec, facts) / facts.n_train
     found = []
@@ -147,7 +148,8 @@ def _embedding_width(ctx: Context, own: int) -> int:
         return int(construct(source.model, train).embedding_dim)
 
 
-def _seconds_per_pass(ctx: Context) -> tuple[Mapping[str, float], str]:
+def seconds_per_pass(ctx: Context) -> tuple[Mapping[str, float], str]:
+    """Seconds of a pass with ("train") and without ("forward") its backward half; how known."""
     known = _from_seals(ctx)
     if known is not None:
         return known, "seals"

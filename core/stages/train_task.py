@@ -136,7 +136,8 @@ class _Voice(Control):
         self.task = training.task.id
         self.emit = training.ctx.emit
         # The journal has points of an earlier attempt, which are void beyond where we go on.
-        self.void = self.task in training.ctx.started_before
+        self.gaps = self.task in training.ctx.told_in_part
+        self.void = self.gaps or self.task in training.ctx.started_before
 
     def should_stop(self) -> bool:
         return self.training.ctx.stop_requested()
@@ -154,9 +155,10 @@ class _Voice(Control):
         self.emit(ev.Checkpoint(self.task, step))
 
     def resumed(self, step: int) -> None:
-        if self.void:
+        if self.void and not self.gaps:
             self._begin(step)
         else:  # the checkpoint is another run's, so this journal lacks the curve up to it
+            self._begin(0)
             emit_curve(self.emit, self.task, self.training.curve.history)
 
     def warn(self, text: str) -> None:
