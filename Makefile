@@ -32,8 +32,12 @@ bench:
 	$(PYTHON) -m benchmarks.knn
 	$(PYTHON) -m benchmarks.training
 	$(PYTHON) -m benchmarks.recorder_memory
+	$(PYTHON) -m benchmarks.augment
+	$(PYTHON) -m benchmarks.bank
+	$(PYTHON) -m benchmarks.prepare
 	$(PYTHON) -m benchmarks.quickstart
 	$(PYTHON) -m benchmarks.tracking
+	$(PYTHON) -m benchmarks.console
 
 schemas:
 	$(PYTHON) -m core.schemas
