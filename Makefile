@@ -2,7 +2,7 @@
 PYTHON ?= python
 JOBS ?= 2
 
-.PHONY: check format lint types contracts test soak bench schemas
+.PHONY: check format lint types contracts test soak bench schemas docs
 
 check: lint types contracts test
 
@@ -32,10 +32,17 @@ bench:
 	$(PYTHON) -m benchmarks.knn
 	$(PYTHON) -m benchmarks.training
 	$(PYTHON) -m benchmarks.recorder_memory
+	$(PYTHON) -m benchmarks.augment
+	$(PYTHON) -m benchmarks.bank
+	$(PYTHON) -m benchmarks.prepare
 	$(PYTHON) -m benchmarks.quickstart
 	$(PYTHON) -m benchmarks.sweep
 	$(PYTHON) -m benchmarks.plan
 	$(PYTHON) -m benchmarks.tracking
+	$(PYTHON) -m benchmarks.console
 
 schemas:
 	$(PYTHON) -m core.schemas
+
+docs:
+	$(PYTHON) -m core.methods

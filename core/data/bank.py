@@ -159,7 +159,7 @@ def seal_dataset(folder: Path, name: str) -> Dataset:
 
 
 def open_dataset(folder: Path) -> Dataset:
-    """Open a prepared dataset: labels in memory, inputs mapped.
+    """Open a prepared dataset: labels in memory, inputs and columns mapped.
 
     Sizes, shapes, labels and the joined fingerprint are checked, the inputs' bytes are not
     (:func:`verify_inputs`). MachineError when the folder holds no whole dataset.
@@ -212,7 +212,7 @@ def _open_bank(folder: Path) -> SampleBank:
     columns: dict[str, Any] = {}
     for column in about["columns"]:
         file = folder / f"{column}.npy"
-        columns[column] = npy.read_texts(file) if column == "path" else npy.load(file)
+        columns[column] = npy.read_texts(file) if column == "path" else npy.load_mapped(file)
         if len(columns[column]) != len(inputs):
             raise ValueError(f"{folder.name}/{column} has another length")
     return SampleBank(
