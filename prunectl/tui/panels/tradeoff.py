@@ -39,14 +39,17 @@ def draw(known: Known, choice: Choice, width: int, height: int, look: Look) -> l
         table = []  # a head and no body says nothing
     upright = _break_even(known)
     chart = band_chart(_bands(found), width, height - len(table) - 1, look, _AXES, upright)
-    return [*chart, fit_line(_pays(known, look), width), *table][:height]
+    return [*chart, fit_line(_pays(known, width, look), width), *table][:height]
 
 
-def _pays(known: Known, look: Look) -> Line:
+def _pays(known: Known, width: int, look: Look) -> Line:
     cost = (known.summary or {}).get("cost")
     if not cost:
         return []
-    return [(f"{look.mark('┊', ':')} ", "warn"), (words.pays(cost.get("break_even_rate")), "dim")]
+    said = words.pays(cost.get("break_even_rate"))
+    if len(said) + 2 > width:
+        said = said.partition(":")[0]
+    return [(f"{look.mark('┊', ':')} ", "warn"), (said, "dim")]
 
 
 def _break_even(known: Known) -> float | None:
