@@ -71,7 +71,9 @@ def curves_of(known: Known, choice: Choice, tasks: list[str]) -> tuple[list[Curv
         if len(tasks) > 1:
             there = there[:1]
         for index, series in enumerate(there):
-            said = series.replace("/", " ") if len(tasks) == 1 else short_name(task)
+            said = (
+                series.replace("/", " ").replace("_", " ") if len(tasks) == 1 else short_name(task)
+            )
             colour = number if len(tasks) > 1 else index + 1
             accuracy.append(_curve(known, choice, task, series, said, colour))
     return loss, accuracy
