@@ -2,7 +2,7 @@
 PYTHON ?= python
 JOBS ?= 2
 
-.PHONY: check format lint types contracts test soak bench schemas
+.PHONY: check format lint types contracts test soak bench schemas docs
 
 check: lint types contracts test
 
@@ -41,3 +41,6 @@ bench:
 
 schemas:
 	$(PYTHON) -m core.schemas
+
+docs:
+	$(PYTHON) -m core.methods
