@@ -7,7 +7,7 @@ it runs, so keys of the store are made then; here a task's ``identity`` hashes t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -119,6 +119,12 @@ def _check_labels(spec: Spec, facts: DataFacts) -> None:
     if missing and spec.reference == "full":
         what = f"reference: full trains on everything, and {missing:,} samples have no label"
         raise UserError(what, "use reference: none")
+    if missing and "direct" in spec.baselines:
+        what = f"the baseline direct reads every label, and {missing:,} samples have none"
+        raise UserError(what, "leave direct out of baselines")
+    if "direct" in spec.baselines and score_kind(spec.score.name) != "trained":
+        what = f"the baseline direct: {spec.score.name} scores every sample anyway"
+        raise UserError(what, "leave direct out of baselines")
 
 
 def _labelled_size(facts: DataFacts) -> int:
@@ -196,7 +202,10 @@ def _recounted(task: Task, cells: Sequence[tuple[Spec, DataFacts]]) -> Task:
     if not task.scores or len(task.cells) == 1:
         return task
     spec, facts = cells[task.cells[0]]
-    count = facts.n_train if task.stage == "reference" else subset_size(spec, facts)
+    size = subset_size(spec, facts)
+    if task.stage == "direct":
+        return replace(task, **_direct_passes(spec, size, facts.n_train, task.scores))
+    count = facts.n_train if task.stage == "reference" else size
     return replace(task, **_scoring_passes(spec, count, task.scores))
 
 
@@ -238,11 +247,7 @@ def _seed_tasks(
     if kind != "given" or "subset_only" in spec.baselines:
         yield task(names.subset, (), {"subset": plain["subset"], **base})
     if kind != "given":
-        passes = _scoring_passes(spec, size, recorded)
-        for i, name in enumerate(names.nets):
-            parts = {**net, "net": i} if i else net
-            yield task(name, (names.subset,), parts, scores=recorded, net=i, **passes)
-        yield task(names.embed, (names.subset, names.nets[0]), {}, passes=total)
+        yield from _net_tasks(task, names, facts, net, recorded)
     if (k := graph_neighbors(spec)) is not None:
         yield task(names.neighbors, (names.embed,), {"k": k})
     if kind == "trained":
@@ -258,7 +263,7 @@ def _seed_tasks(
         selection: tuple[str, ...] = ()
         if trial.method != "full":
             needs = names.selection(trial, size)
-            reads_scores = {names.nets[0], names.reference, names.measure} & {*needs}
+            reads_scores = {names.nets[0], names.reference, names.measure, names.direct} & {*needs}
             wanted = _read_by_policy(spec, scores) if reads_scores else None
             parts = {
                 "trial": [trial.method, trial.policy, trial.rate],
@@ -273,6 +278,22 @@ def _seed_tasks(
         yield task(f"retrain-{trial.id}", selection, parts, trial=trial, passes=count)
 
 
+def _net_tasks(
+    task: Callable[..., Task], names: _Names, facts: DataFacts, net: dict[str, Any],
+    recorded: Sequence[Mapping[str, Any]],
+) -> Iterable[Task]:  # fmt: skip
+    """The trainings on the subset, and the embedding of all samples."""
+    spec, size, total = names.spec, subset_size(names.spec, facts), facts.n_train
+    passes = _scoring_passes(spec, size, recorded)
+    for i, name in enumerate(names.nets):
+        parts = {**net, "net": i} if i else net
+        yield task(name, (names.subset,), parts, scores=recorded, net=i, **passes)
+    yield task(names.embed, (names.subset, names.nets[0]), {}, passes=total)
+    if "direct" in spec.baselines:
+        passes = _direct_passes(spec, size, total, recorded)
+        yield task(names.direct, (names.subset,), net, scores=recorded, **passes)
+
+
 class _Names:
     """Ids of one seed's tasks, and which of them a selection needs."""
 
@@ -283,6 +304,7 @@ class _Names:
             f"{stage}-s{seed}"
             for stage in ("subset", "embed", "measure", "neighbors", "extrapolate", "reference")
         )
+        self.direct = f"direct-s{seed}"
         further = range(1, spec.score.nets if self.kind == "trained" else 1)
         self.nets = (f"score-s{seed}", *(f"score-s{seed}-net{i}" for i in further))
 
@@ -301,6 +323,8 @@ class _Names:
         if method == self.spec.extrapolate.name:
             measured = (*self.extrapolation(), self.extrapolate)
             needs = measured if self.kind == "trained" else (self.measure,)
+        elif method == "direct":
+            needs = (self.subset, self.direct)
         elif method == "full_scores":
             needs = (self.reference,)
         else:
@@ -357,6 +381,18 @@ def _scoring_passes(spec: Spec, count: int, scores: Sequence[Mapping[str, Any]])
         else:
             extra += count * len({e for s in sections for e in epochs_read(s, epochs)})
     return {"passes": train + extra, "extra_passes": extra}
+
+
+def _direct_passes(
+    spec: Spec, size: int, total: int, scores: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """A scoring run, and the other samples after each epoch that some score reads."""
+    epochs = spec.train.epochs.epochs(size, spec.train.batch)
+    read: set[int] = set()
+    for section in scores:
+        read |= set(epochs_read(section, epochs) if "span" in section else range(epochs))
+    own, extra = _scoring_passes(spec, size, scores), (total - size) * len(read)
+    return {"passes": own["passes"] + extra, "extra_passes": own["extra_passes"] + extra}
 
 
 def retrain_steps(spec: Spec, facts: DataFacts, kept: int) -> int:

@@ -28,7 +28,7 @@ _LATER = {
 }
 _LATER_VALUES = {
     "retrain.budget": {"seconds"},
-    "baselines": {"direct", "rs2", "infobatch"},
+    "baselines": {"rs2", "infobatch"},
 }
 _SECTIONS: dict[str, type[Section]] = {
     name: field.annotation
