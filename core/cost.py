@@ -106,7 +106,7 @@ class Ledger:
 
 def predicted_rows(graph: Graph, seconds_per_pass: Mapping[str, float]) -> dict[str, Row]:
     """Stage rows before anything ran: exact passes, seconds from ``seconds_per_pass`` of
-    "train" (with backward) and "forward"."""
+    "train" (with backward), "forward" and, where another net embeds, "embed"."""
     return {
         t.id: {
             "task": t.id, "stage": t.stage, "seed": t.seed,
@@ -119,6 +119,6 @@ def predicted_rows(graph: Graph, seconds_per_pass: Mapping[str, float]) -> dict[
 
 def _predicted(task: Task, seconds_per_pass: Mapping[str, float]) -> float:
     if task.stage == "embed":
-        return task.passes * seconds_per_pass["forward"]
+        return task.passes * seconds_per_pass.get("embed", seconds_per_pass["forward"])
     trained = task.passes - task.extra_passes
     return trained * seconds_per_pass["train"] + task.extra_passes * seconds_per_pass["forward"]

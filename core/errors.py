@@ -58,6 +58,13 @@ class DiskFull(MachineError):
     kind = "disk_full"
 
 
+class CellsFailed(RunFailure):
+    """Some cells of a sweep failed; the others are not touched by it."""
+
+    kind = "cells_failed"
+    exit_code = 3
+
+
 class Stopped(PrunectlError):
     """A graceful stop was asked for and the state is safe on disk. Not a failure."""
 

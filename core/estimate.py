@@ -18,17 +18,21 @@ import torch
 
 from core import registry
 from core.cost import Ledger, predicted_rows
+from core.embeddings import check_header
 from core.errors import Stopped
 from core.files import read_json
+from core.models.base import Net
 from core.models.build import build_net, construct
 from core.pipeline import STAGES
 from core.plan import subset_size
 from core.predicted import Predicted
-from core.spec import TrainSpec
+from core.spec import ModelSpec, TrainSpec
 from core.stages.base import Context
+from core.stages.embed import embedding_net
 from core.stages.train_task import rate_key
 from core.training.control import Control
 from core.training.evaluate import embed
+from core.training.feed import Feed
 from core.training.loop import train
 from core.units import sample_passes
 
@@ -41,7 +45,7 @@ _KERNEL_SAMPLES = 2048
 
 def estimate(ctx: Context) -> dict[str, Any]:
     """The prediction for the graph's only spec, as ``run --dry-run --json`` prints it."""
-    rates, source = _seconds_per_pass(ctx)
+    rates, source = seconds_per_pass(ctx)
     sealed = sealed_tasks(ctx)
     rows = predicted_rows(ctx.graph, rates)
     ledger = Ledger(ctx.graph, rows)
@@ -62,7 +66,7 @@ def estimate(ctx: Context) -> dict[str, Any]:
         "disk_bytes": disk_bytes(ctx),
         "source": source,
         "device": str(ctx.compute.device),
-        "cannot_pay": _cannot_pay(ctx, by_rate, ledger.break_even(full)),
+        "cannot_pay": cannot_pay(ctx, by_rate, ledger.break_even(full)),
     }
 
 
@@ -84,7 +88,8 @@ def forecast(ctx: Context, begun: Collection[str]) -> Predicted | None:
     )  # fmt: skip
 
 
-def _cannot_pay(ctx: Context, by_rate: list[dict[str, Any]], break_even: float | None) -> list[str]:
+def cannot_pay(ctx: Context, by_rate: list[dict[str, Any]], break_even: float | None) -> list[str]:
+    """Sentences about the rates at which the loop costs more than full training."""
     spec, facts = ctx.graph.specs[0], ctx.graph.facts[0]
     share = subset_size(spec, facts) / facts.n_train
     found = []
@@ -119,7 +124,9 @@ def disk_bytes(ctx: Context) -> int:
         net = construct(spec.model, ctx.dataset.train)
     weights = 4 * int(sum(p.numel() for p in net.state_dict().values()))
     scores = len(spec.score.names)
-    per_seed = 4 * facts.n_train * net.embedding_dim + facts.n_train * scores * 40
+    per_seed = (
+        4 * facts.n_train * _embedding_width(ctx, net.embedding_dim) + facts.n_train * scores * 40
+    )
     per_seed += weights * (2 if spec.reference == "full" else 1)
     retrainings = [t for t in ctx.graph.tasks if t.stage == "retrain"]
     total: int = per_seed * len(spec.seeds)
@@ -130,7 +137,19 @@ def disk_bytes(ctx: Context) -> int:
     return int(total + 6 * weights)  # two checkpoints with optimiser state
 
 
-def _seconds_per_pass(ctx: Context) -> tuple[Mapping[str, float], str]:
+def _embedding_width(ctx: Context, own: int) -> int:
+    """d of the embeddings; ``own`` is the scoring net's."""
+    source, train = ctx.graph.specs[0].embed, ctx.dataset.train
+    if source.file is not None:
+        return check_header(source.file, len(train))
+    if source.model is None:
+        return own
+    with torch.device("meta"):
+        return int(construct(source.model, train).embedding_dim)
+
+
+def seconds_per_pass(ctx: Context) -> tuple[Mapping[str, float], str]:
+    """Seconds of a pass with ("train") and without ("forward") its backward half; how known."""
     known = _from_seals(ctx)
     if known is not None:
         return known, "seals"
@@ -138,14 +157,20 @@ def _seconds_per_pass(ctx: Context) -> tuple[Mapping[str, float], str]:
 
 
 def _from_seals(ctx: Context) -> dict[str, float] | None:
-    """Medians over the latest seals with the same rate key, None unless both kinds are there."""
+    """Medians over the latest seals with the same rate key, None unless all kinds are there."""
+    source = ctx.graph.specs[0].embed
     found = {kind: _rates(ctx, stage) for kind, stage in _SEALED_KINDS.items()}
+    if not source.own_net:  # no seal shows a pass of the scoring net forward only
+        found["forward"] = [seconds / 3 for seconds in found["train"]]
+    if source.model is not None:
+        found["embed"] = _rates(ctx, "embed", source.model)
     return {kind: median(values) for kind, values in found.items()} if all(found.values()) else None
 
 
-def _rates(ctx: Context, stage: str) -> list[float]:
-    """Seconds per sample pass of the latest seals of a stage with the graph's rate key."""
-    wanted, found = rate_key(ctx.graph.tasks[0], ctx), []
+def _rates(ctx: Context, stage: str, model: ModelSpec | None = None) -> list[float]:
+    """Seconds per sample pass of the latest seals of a stage with the graph's rate key, or that of
+    another model."""
+    wanted, found = rate_key(ctx.graph.tasks[0], ctx, model), []
     files = ctx.store.root.glob(f"{stage}-*/sealed.json")
     latest = nlargest(_LATEST_SEALS, ((_changed(file), file) for file in files))
     for _, file in latest:
@@ -185,11 +210,19 @@ def _probe(ctx: Context) -> dict[str, float]:
     steps, seconds = _train_for_a_while(ctx, net, ids, spec.train, warm_up=False)
     passes = sample_passes(steps, len(ids), spec.train.batch)
     some = np.arange(min(count, _KERNEL_SAMPLES), dtype=np.int64)
-    embed(net, feed, some)
+    rates = {"train": seconds / max(1, passes), "forward": _forward_seconds(net, feed, some)}
+    if spec.embed.model is not None:
+        other = embedding_net(spec.embed.model, ctx, 0)
+        rates["embed"] = _forward_seconds(other, feed, some)
+    return rates
+
+
+def _forward_seconds(net: Net, feed: Feed, ids: np.ndarray[Any, np.dtype[np.int64]]) -> float:
+    """Seconds a sample takes to be embedded, the second time."""
+    embed(net, feed, ids)
     start = time.perf_counter()
-    embed(net, feed, some)
-    forward = time.perf_counter() - start
-    return {"train": seconds / max(1, passes), "forward": forward / len(some)}
+    embed(net, feed, ids)
+    return (time.perf_counter() - start) / len(ids)
 
 
 def _train_for_a_while(

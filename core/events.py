@@ -11,7 +11,9 @@
         TrialFinished(trial, metrics)         # after a retraining
     RunFinished(status, reason)
 
-Message may come anywhere. Events are frozen and plain, so that a journal line is one of them.
+A sweep says SweepStarted instead of RunStarted, has several tasks at work at a time, says
+CellFinished after each cell, and RunFinished. Message may come anywhere. Events are frozen and
+plain, so that a journal line is one of them.
 """
 
 from __future__ import annotations
@@ -52,8 +54,39 @@ class RunStarted(Event):
 
 
 @dataclass(frozen=True)
+class SweepStarted(Event):
+    """A supervisor took the sweep. Repeated after every resume.
+
+    ``definition`` is what ``sweep.yaml`` says, ``cells`` is [{id, settings}] in order, ``slots`` is
+    [{device, slot, threads}].
+    """
+
+    type: ClassVar[str] = "sweep_started"
+    sweep: str
+    definition: Mapping[str, Any]
+    cells: Sequence[Mapping[str, Any]]
+    host: str
+    slots: Sequence[Mapping[str, Any]]
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class CellFinished(Event):
+    """A cell of a sweep has its run folder: finished, failed or stopped; what was wrong, and the
+    figures that people compare (null: not known)."""
+
+    type: ClassVar[str] = "cell_finished"
+    cell: str
+    status: str
+    reason: str | None = None
+    what: str = ""
+    figures: Mapping[str, float | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Plan(Event):
-    """Every task: {task, stage, seed, trial, needs: [task], sample_passes}."""
+    """Every task: {task, stage, seed, trial, needs: [task], sample_passes}; of a sweep also
+    {cells: [id]}."""
 
     type: ClassVar[str] = "plan"
     tasks: Sequence[Mapping[str, Any]]
@@ -176,8 +209,8 @@ class RunFinished(Event):
 TYPES: dict[str, type[Event]] = {
     cls.type: cls
     for cls in (
-        RunStarted, Plan, TaskStarted, Progress, Points, Extrapolated, TaskFinished, TaskFailed,
-        TrialFinished, Checkpoint, Resumed, Message, RunFinished,
+        RunStarted, SweepStarted, CellFinished, Plan, TaskStarted, Progress, Points, Extrapolated,
+        TaskFinished, TaskFailed, TrialFinished, Checkpoint, Resumed, Message, RunFinished,
     )
 }  # fmt: skip
 

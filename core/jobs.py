@@ -101,6 +101,15 @@ def _compare(job: Mapping[str, Any]) -> dict[str, Any]:
     return build(entries, job.get("baseline"))
 
 
+def _estimate_sweep(job: Mapping[str, Any]) -> dict[str, Any]:
+    from core.sweep_estimate import estimate_sweep
+    from core.sweep_spec import SweepSpec
+
+    plain = job["sweep"]
+    sweep = SweepSpec(plain["name"], plain["base"], plain["axes"])
+    return estimate_sweep(sweep, Path(job["runs_dir"]), job["device"], job["threads"])
+
+
 def _extrapolate(job: Mapping[str, Any]) -> dict[str, Any]:
     from core.standalone import extrapolate_files
 
@@ -159,6 +168,7 @@ def _say(line: Mapping[str, Any]) -> None:
 
 _JOBS: dict[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "estimate": _estimate,
+    "estimate_sweep": _estimate_sweep,
     "doctor": _doctor,
     "prepare": _prepare,
     "report": _report,

@@ -10,7 +10,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,14 @@ _HEAD = 120
 
 @dataclass(frozen=True)
 class Record:
-    """One line: sequence number, wall-clock time (s), the event."""
+    """One line: sequence number, wall-clock time (s), the event; in a sweep's journal also the task
+    it is about and that task's cells."""
 
     seq: int
     ts: float
     event: Event
+    cells: tuple[str, ...] = ()
+    task: str | None = None
 
 
 class Journal:
@@ -41,11 +44,19 @@ class Journal:
         self._lock = threading.Lock()  # the heartbeat thread writes device readings
         self._file = open(path, "ab", buffering=0)  # noqa: SIM115  # closed by close()
 
-    def append(self, event: Event, *, durable: bool = False) -> None:
-        """Write one event in one system call; ``durable`` waits until it is on the disk."""
+    def append(
+        self, event: Event, *, durable: bool = False, cells: Sequence[str] = (),
+        task: str | None = None, ts: float | None = None,
+    ) -> int:  # fmt: skip
+        """Write one event in one system call; the byte where its line begins. ``durable`` waits
+        until it is on the disk. ``ts``: when it happened, if not now."""
         with self._lock:
-            line = {"v": VERSION, "seq": self.seq, "ts": round(time.time(), 3), "type": event.type}
-            data = json.dumps({**line, **event.to_dict()}, separators=(",", ":")) + "\n"
+            now = time.time() if ts is None else ts
+            line: dict[str, Any] = {"v": VERSION, "seq": self.seq, "ts": round(now, 3)}
+            line["type"] = event.type
+            about: dict[str, Any] = {"cells": list(cells)} if cells else {}
+            about |= {"task": task} if task else {}
+            data = json.dumps({**line, **event.to_dict(), **about}, separators=(",", ":")) + "\n"
             end = os.fstat(self._file.fileno()).st_size
             try:
                 self._write(data.encode())
@@ -56,6 +67,7 @@ class Journal:
                 what = f"cannot write {self.path}: {error.strerror}"
                 raise DiskFull(what, "free some space, then resume") from error
             self.seq += 1
+            return end
 
     def _write(self, data: bytes) -> None:
         """All of it: a disk that is getting full takes a part without an error."""
@@ -119,6 +131,29 @@ def read(path: Path) -> Iterator[Record]:
         yield from records
 
 
+def indexed(path: Path) -> Iterator[tuple[int, Record]]:
+    """All whole records with the bytes where their lines begin. A missing file holds none."""
+    if not path.exists():
+        return
+    with open(path, "rb") as file:
+        offset = 0
+        for line in file:
+            record = _parse(line) if line.endswith(b"\n") else None
+            if record is not None:
+                yield offset, record
+            offset += len(line)
+
+
+def records_at(path: Path, offsets: Iterable[int]) -> Iterator[Record]:
+    """The records whose lines begin at these bytes, in the order given."""
+    with open(path, "rb") as file:
+        for offset in offsets:
+            file.seek(offset)
+            record = _parse(file.readline())
+            if record is not None:
+                yield record
+
+
 def _parse(line: bytes) -> Record | None:
     try:
         plain: Any = json.loads(line)
@@ -135,9 +170,19 @@ def _parse(line: bytes) -> Record | None:
     if event is None or not isinstance(seq, int) or not isinstance(ts, int | float):
         return None
     try:
-        return Record(seq, float(ts), event)
+        task = plain.get("task")
+        cells = _cells(plain, event)
+        return Record(seq, float(ts), event, cells, task if isinstance(task, str) else None)
     except OverflowError:
         return None
+
+
+def _cells(plain: Mapping[str, Any], event: Event) -> tuple[str, ...]:
+    """The line's own ``cells``, not a field of the event."""
+    found = plain.get("cells")
+    if hasattr(event, "cells") or not isinstance(found, list):
+        return ()
+    return tuple(str(cell) for cell in found)
 
 
 def _drop_torn_line(path: Path) -> None:

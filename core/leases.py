@@ -34,9 +34,10 @@ def lease(
     run: str,
     on_wait: Callable[[dict[str, Any]], None],
     check: Callable[[], None],
+    slot: int = 0,
 ) -> Iterator[None]:
     """Hold the device's slot. ``on_wait`` gets what the holder said, ``check`` may raise."""
-    path = lease_path(device)
+    path = lease_path(device, slot)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with locked(path, {"run": run}, on_wait, check):
         yield

@@ -47,7 +47,7 @@ def run_graph(ctx: Context, finished: Callable[[Task, bool], None], *, fresh: bo
     waiting: dict[str, int] = {}
     for task in ctx.graph.tasks:
         ctx.check()
-        if missing := _without_label(task, ctx):
+        if missing := without_label(task, ctx):
             waiting[task.id] = missing
             continue
         try:
@@ -66,7 +66,7 @@ def run_graph(ctx: Context, finished: Callable[[Task, bool], None], *, fresh: bo
         raise _needs_labels(waiting, len([t for t in ctx.graph.tasks if t.stage == "retrain"]))
 
 
-def _without_label(task: Task, ctx: Context) -> int:
+def without_label(task: Task, ctx: Context) -> int:
     """How many samples a retraining would need that have no label."""
     if task.stage != "retrain" or ctx.source.train.targets.min() >= 0:
         return 0
@@ -100,7 +100,10 @@ def run_task(task: Task, ctx: Context, *, fresh: bool = False) -> bool:
                 ctx.made.update(entry.key for entry in missing)
     ctx.keys[task.id] = [entry.key for entry in wanted]
     seal = ctx.store.require(wanted[0].key)
-    if reused and task.id not in ctx.started_before:
+    if reused and task.id in ctx.told_in_part:
+        ctx.emit(ev.Resumed(task.id, 0))
+        train_task.replay_curve(ctx, task, seal)
+    elif reused and task.id not in ctx.started_before:
         train_task.replay_curve(ctx, task, seal)
     if task.stage == "extrapolate":
         extrapolate.announce(task, ctx)
@@ -127,6 +130,8 @@ def _always(task: Task, ctx: Context, seal: Seal) -> bool:
 
 
 def _say_waiting(task: Task, ctx: Context, holder: dict[str, Any]) -> None:
+    if ctx.on_wait is not None:
+        ctx.on_wait(task, holder)
     text = f"{task.id}: process {holder.get('pid', '?')} is computing it; waiting"
     ctx.emit(ev.Message("info", text))
 

@@ -7,14 +7,15 @@ it runs, so keys of the store are made then; here a task's ``identity`` hashes t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from core import registry
 from core.errors import UserError
 from core.needs import MEASURED, companions, policy_needs, policy_neighbors, score_kind
-from core.scores._span import epochs_read
+from core.span import epochs_read
 from core.spec import Spec
 from core.units import digest, n_keep, round_share, sample_passes
 
@@ -84,9 +85,15 @@ class Graph:
     tasks: tuple[Task, ...]
     specs: tuple[Spec, ...]
     facts: tuple[DataFacts, ...] = field(default=())
+    names: tuple[Mapping[str, str], ...] = field(default=())
+    """By cell: the task ids it would have alone -> the ids in this graph."""
+
+    @cached_property
+    def _by_id(self) -> dict[str, Task]:
+        return {task.id: task for task in self.tasks}
 
     def __getitem__(self, task_id: str) -> Task:
-        return next(t for t in self.tasks if t.id == task_id)
+        return self._by_id[task_id]
 
     def spec_of(self, task: Task) -> Spec:
         """A spec that describes the task; all its cells agree on what it reads."""
@@ -170,43 +177,53 @@ def _subset_trials(spec: Spec, facts: DataFacts, seed: int) -> list[Trial]:
 
 def build_graph(cells: Sequence[tuple[Spec, DataFacts]]) -> Graph:
     """The graph of all cells, equal tasks united. UserError when a spec does not fit its data."""
-    merged: dict[str, Task] = {}
-    names: dict[str, str] = {}
+    drafts: dict[str, _Draft] = {}
+    taken: dict[str, str] = {}  # task ids of the graph -> identities
+    names: list[Mapping[str, str]] = []
     for index, (spec, facts) in enumerate(cells):
         _check_labels(spec, facts)
         local: dict[str, str] = {}  # this cell's task ids -> the graph's
         for task in _cell_tasks(spec, facts):
-            named = replace(task, needs=tuple(local[n] for n in task.needs), cells=(index,))
-            known = merged.get(named.identity)
-            if known is not None:
-                merged[named.identity] = _unite(known, named)
-                local[task.id] = known.id
-                continue
-            unique = task.id
-            if names.get(unique, named.identity) != named.identity:
-                unique = f"{task.id}-{named.identity[:4]}"
-            names[unique] = named.identity
-            local[task.id] = unique
-            merged[named.identity] = replace(named, id=unique)
-    tasks = tuple(_recounted(task, cells) for task in merged.values())
-    return Graph(tasks, tuple(s for s, _ in cells), tuple(f for _, f in cells))
+            draft = drafts.get(task.identity)
+            if draft is None:
+                unique = task.id
+                if taken.get(unique, task.identity) != task.identity:
+                    unique = f"{task.id}-{task.identity[:8]}"
+                taken[unique] = task.identity
+                needs = tuple(local[n] for n in task.needs)
+                draft = drafts[task.identity] = _Draft(replace(task, id=unique, needs=needs))
+            draft.cells.append(index)
+            local[task.id] = draft.task.id
+            draft.note(task.scores)
+        names.append(local)
+    tasks = tuple(draft.finished(cells) for draft in drafts.values())
+    return Graph(tasks, tuple(s for s, _ in cells), tuple(f for _, f in cells), tuple(names))
 
 
-def _unite(known: Task, other: Task) -> Task:
-    scores = {digest(s): s for s in (*known.scores, *other.scores)}
-    return replace(known, cells=(*known.cells, *other.cells), scores=tuple(scores.values()))
+@dataclass
+class _Draft:
+    """A task while its cells are still being counted."""
 
+    task: Task
+    cells: list[int] = field(default_factory=list)
+    scores: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
-def _recounted(task: Task, cells: Sequence[tuple[Spec, DataFacts]]) -> Task:
-    """A scoring task with the passes of all its cells' scores."""
-    if not task.scores or len(task.cells) == 1:
-        return task
-    spec, facts = cells[task.cells[0]]
-    size = subset_size(spec, facts)
-    if task.stage == "direct":
-        return replace(task, **_direct_passes(spec, size, facts.n_train, task.scores))
-    count = facts.n_train if task.stage == "reference" else size
-    return replace(task, **_scoring_passes(spec, count, task.scores))
+    def note(self, scores: tuple[Mapping[str, Any], ...]) -> None:
+        for section in scores:
+            self.scores.setdefault(digest(section), section)
+
+    def finished(self, cells: Sequence[tuple[Spec, DataFacts]]) -> Task:
+        """The task; a scoring task with the passes of all its cells' scores."""
+        scores = tuple(self.scores.values())
+        task = replace(self.task, cells=tuple(self.cells), scores=scores)
+        if not scores or len(self.cells) == 1:
+            return task
+        spec, facts = cells[task.cells[0]]
+        size = subset_size(spec, facts)
+        if task.stage == "direct":
+            return replace(task, **_direct_passes(spec, size, facts.n_train, scores))
+        count = facts.n_train if task.stage == "reference" else size
+        return replace(task, **_scoring_passes(spec, count, scores))
 
 
 def wanted_scores(spec: Spec) -> tuple[Mapping[str, Any], ...]:
@@ -243,22 +260,25 @@ def _seed_tasks(
 
     names = _Names(spec, seed)
     scores, kind = wanted_scores(spec), score_kind(spec.score.name)
-    recorded = _recorded(scores) if kind == "trained" else ()
+    kept = recorded(scores) if kind == "trained" else ()
     if kind != "given" or "subset_only" in spec.baselines:
         yield task(names.subset, (), {"subset": plain["subset"], **base})
     if kind != "given":
-        yield from _net_tasks(task, names, facts, net, recorded)
+        described = _trained(spec, names, facts, net, kept, base)
+        for name, needs, parts, more in described:
+            yield task(name, needs, parts, **more)
     if (k := graph_neighbors(spec)) is not None:
         yield task(names.neighbors, (names.embed,), {"k": k})
     if kind == "trained":
         parts = {"extrapolate": plain["extrapolate"], "scores": scores}
         yield task(names.extrapolate, names.extrapolation(), parts)
     else:
-        needs: tuple[str, ...] = (names.embed,) if kind == "embedded" else ()
-        yield task(names.measure, needs, {"scores": scores, **base})
+        yield task(
+            names.measure, (names.embed,) if kind == "embedded" else (), {"scores": scores, **base}
+        )
     if spec.reference == "full":
-        passes = _scoring_passes(spec, total, recorded)
-        yield task(names.reference, (), net, scores=recorded, **passes)
+        passes = _scoring_passes(spec, total, kept)
+        yield task(names.reference, (), net, scores=kept, **passes)
     for trial in trials(spec, facts, seed):
         selection: tuple[str, ...] = ()
         if trial.method != "full":
@@ -278,20 +298,39 @@ def _seed_tasks(
         yield task(f"retrain-{trial.id}", selection, parts, trial=trial, passes=count)
 
 
-def _net_tasks(
-    task: Callable[..., Task], names: _Names, facts: DataFacts, net: dict[str, Any],
-    recorded: Sequence[Mapping[str, Any]],
-) -> Iterable[Task]:  # fmt: skip
-    """The trainings on the subset, and the embedding of all samples."""
-    spec, size, total = names.spec, subset_size(names.spec, facts), facts.n_train
-    passes = _scoring_passes(spec, size, recorded)
-    for i, name in enumerate(names.nets):
-        parts = {**net, "net": i} if i else net
-        yield task(name, (names.subset,), parts, scores=recorded, net=i, **passes)
-    yield task(names.embed, (names.subset, names.nets[0]), {}, passes=total)
+_Described = tuple[str, tuple[str, ...], dict[str, Any], dict[str, Any]]
+
+
+def _trained(
+    spec: Spec, names: _Names, facts: DataFacts, net: dict[str, Any],
+    kept: Sequence[Mapping[str, Any]], base: dict[str, Any],
+) -> list[_Described]:  # fmt: skip
+    """What is trained on the subset, and the embedding."""
+    size, total = subset_size(spec, facts), facts.n_train
+    passes = _scoring_passes(spec, size, kept)
+    nets: list[_Described] = [
+        (name, (names.subset,), {**net, "net": i} if i else net,
+         {"scores": kept, "net": i, **passes})
+        for i, name in enumerate(names.nets)
+    ]  # fmt: skip
+    found = _embedded(spec, names, nets, base, total)
     if "direct" in spec.baselines:
-        passes = _direct_passes(spec, size, total, recorded)
-        yield task(names.direct, (names.subset,), net, scores=recorded, **passes)
+        more = {"scores": kept, **_direct_passes(spec, size, total, kept)}
+        found.append((names.direct, (names.subset,), net, more))
+    return found
+
+
+def _embedded(
+    spec: Spec, names: _Names, nets: list[_Described], base: dict[str, Any], total: int
+) -> list[_Described]:
+    """The scoring nets and the embedding. One that needs no scoring net comes first, so that what
+    does not fit is said at once, and no net is trained that nobody asks for."""
+    if spec.embed.own_net:
+        return [*nets, (names.embed, (names.subset, names.nets[0]), {}, {"passes": total})]
+    count = total if spec.embed.model is not None else 0
+    parts = {"embed": spec.to_dict()["embed"], **base}
+    found: _Described = (names.embed, (), parts, {"passes": count})
+    return [found, *(nets if names.kind == "trained" else ())]
 
 
 class _Names:
@@ -334,7 +373,7 @@ class _Names:
         return (*needs, *(name for name in wanted if name not in needs))
 
 
-def _recorded(scores: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
+def recorded(scores: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
     """What one net records: the same, however many nets are averaged."""
     return tuple({k: v for k, v in s.items() if k not in ("nets", "cross_fit")} for s in scores)
 

@@ -26,6 +26,8 @@ from core.spec import Spec
 
 ALIVE = ("queued", "running")
 TRASH = ".trash"
+CELLS = "cells"
+SWEEP_FILE = "sweep.yaml"
 REPORT = "report.html"
 _STARTUP_SECONDS = 60.0
 
@@ -60,20 +62,23 @@ class State:
 
 
 @dataclass(frozen=True)
-class Run:
-    """One run folder."""
+class Folder:
+    """What a user starts: a folder with a journal, a state and the process that works on it."""
 
     path: Path
 
     @property
     def id(self) -> str:
-        """Folder name: four base32 characters, then the preset's name."""
-        return self.path.name
+        """Folder name: four base32 characters, then the preset's name; a sweep's cell is
+        ``<sweep>/<cell>``."""
+        parent = self.path.parent
+        return f"{parent.parent.name}/{self.path.name}" if _in_sweep(self.path) else self.path.name
 
     @property
-    def spec_file(self) -> Path:
-        """The complete spec."""
-        return self.path / "spec.yaml"
+    def runs(self) -> Path:
+        """The runs folder it belongs to."""
+        parent = self.path.parent
+        return parent.parent.parent if _in_sweep(self.path) else parent
 
     @property
     def journal(self) -> Path:
@@ -81,18 +86,8 @@ class Run:
         return self.path / "events.jsonl"
 
     @property
-    def summary_file(self) -> Path:
-        """Results; there once the run has any."""
-        return self.path / "summary.json"
-
-    @property
-    def predicted_file(self) -> Path:
-        """What it was predicted to cost; there once seconds per pass were known."""
-        return self.path / "predicted.json"
-
-    @property
     def log(self) -> Path:
-        """What the worker process printed."""
+        """What its processes printed."""
         return self.path / "worker.log"
 
     def state(self) -> State:
@@ -104,6 +99,31 @@ class Run:
     def write_state(self, state: State) -> None:
         """Replace the state."""
         write_json(self.path / "state.json", asdict(state))
+
+
+@dataclass(frozen=True)
+class Run(Folder):
+    """One run folder."""
+
+    @property
+    def spec_file(self) -> Path:
+        """The complete spec."""
+        return self.path / "spec.yaml"
+
+    @property
+    def created(self) -> float:
+        """When it was made, in seconds since 1970."""
+        return self.spec_file.stat().st_mtime
+
+    @property
+    def summary_file(self) -> Path:
+        """Results; there once the run has any."""
+        return self.path / "summary.json"
+
+    @property
+    def predicted_file(self) -> Path:
+        """What it was predicted to cost; there once seconds per pass were known."""
+        return self.path / "predicted.json"
 
     def summary(self) -> dict[str, Any] | None:
         """``summary.json``, None when there is none yet."""
@@ -123,8 +143,12 @@ def store_folder(runs: Path) -> Path:
     return runs / "store"
 
 
-def create_run(runs: Path, spec: Spec) -> Run:
-    """A new run folder with the spec in it."""
+def _in_sweep(path: Path) -> bool:
+    return path.parent.name == CELLS and (path.parent.parent / SWEEP_FILE).is_file()
+
+
+def new_folder(runs: Path, name: str) -> Path:
+    """A new, empty folder ``<4 base32>-<name>``; no other of the runs folder begins alike."""
     with disk_errors(runs):
         try:
             runs.mkdir(parents=True, exist_ok=True)
@@ -136,9 +160,14 @@ def create_run(runs: Path, spec: Spec) -> Run:
             code = base64.b32encode(secrets.token_bytes(3)).decode().lower()[:4]
             if any(runs.glob(f"{code}-*")) or any((runs / TRASH).glob(f"{code}-*")):
                 continue
-            run = Run(runs / f"{code}-{spec.name}")
-            run.path.mkdir()
-            break
+            path = runs / f"{code}-{name}"
+            path.mkdir()
+            return path
+
+
+def create_run(runs: Path, spec: Spec) -> Run:
+    """A new run folder with the spec in it."""
+    run = Run(new_folder(runs, spec.name))
     write_atomic(run.spec_file, spec.to_yaml().encode())
     run.write_state(State(host=hostname(), heartbeat=time.time()))
     return run
@@ -175,6 +204,8 @@ def find_run(runs: Path, text: str) -> Run:
     as_path = Path(text).expanduser()
     if os.sep in text and (as_path / "spec.yaml").is_file():
         return Run(as_path.absolute())
+    if os.sep in text and (sweep := _sweep_of(runs, text)) is not None:
+        return _find_cell(sweep, text.partition(os.sep)[2])
     everything = list_runs(runs)
     ids = [r.id for r in everything]
     found = [r for r in everything if r.id == text] or [
@@ -184,12 +215,37 @@ def find_run(runs: Path, text: str) -> Run:
         return found[0]
     if found:
         raise UserError(f"'{text}' fits {len(found)} runs: {', '.join(r.id for r in found[:6])}")
+    if (sweep := _sweep_of(runs, text)) is not None:
+        todo = f"name one of its cells: {sweep.name}{os.sep}CELL"
+        raise UserError(f"{sweep.name} is a sweep, and this is for a run", todo)
     if not ids:
         raise UserError(f"there are no runs in {runs}", "start one with `prunectl run`")
     raise UserError(f"no run is called '{text}' in {runs}", nearest(text, ids))
 
 
-def request_stop(run: Run, *, now: bool = False) -> str:
+def _sweep_of(runs: Path, text: str) -> Path | None:
+    """The folder of the sweep that ``SWEEP`` or ``SWEEP/CELL`` begins with, if there is one."""
+    name = text.partition(os.sep)[0]
+    if not name or not runs.is_dir():
+        return None
+    sweeps = [p for p in runs.iterdir() if (p / SWEEP_FILE).is_file()]
+    found = [p for p in sweeps if p.name == name] or [p for p in sweeps if p.name.startswith(name)]
+    return found[0] if len(found) == 1 else None
+
+
+def _find_cell(sweep: Path, text: str) -> Run:
+    folder = sweep / CELLS
+    cells = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+    found = [c for c in cells if c == text] or [c for c in cells if text and c.startswith(text)]
+    if len(found) == 1:
+        return Run(folder / found[0])
+    if found:
+        raise UserError(f"'{text}' fits {len(found)} cells of {sweep.name}: {', '.join(found[:6])}")
+    hint = nearest(text, cells) if cells else "none of its cells has ended yet"
+    raise UserError(f"{sweep.name} has no ended cell '{text}'", hint)
+
+
+def request_stop(run: Folder, *, now: bool = False) -> str:
     """Ask a run's worker to stop; what was done, in words."""
     state = run.state()
     if not state.alive:
@@ -201,8 +257,11 @@ def request_stop(run: Run, *, now: bool = False) -> str:
     return f"{run.id}: asked {state.host or 'the worker'} to stop"
 
 
-def remove_run(runs: Path, run: Run) -> Path:
+def remove_run(runs: Path, run: Folder) -> Path:
     """Move a run to the trash. A live one is refused."""
+    if _in_sweep(run.path):
+        todo = f"remove the whole sweep: prunectl rm {run.id.partition(os.sep)[0]}"
+        raise UserError(f"{run.id} is a cell of a sweep", todo)
     if run.state().alive:
         raise UserError(
             f"{run.id} is {run.state().shown}", f"stop it first: prunectl stop {run.id}"

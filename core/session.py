@@ -22,7 +22,7 @@ from typing import Any
 from core import events as ev
 from core.errors import NeedsLabels, PrunectlError, RunFailure, Stopped, UserError
 from core.files import disk_errors
-from core.journal import Journal, read
+from core.journal import Journal, Record, read
 from core.locks import hostname, process_start, try_lock
 from core.provenance import git_commit
 from core.runs import Run, State
@@ -50,7 +50,7 @@ class Session:
         self._over = threading.Event()
         self._state_lock = threading.Lock()
 
-    def run(self, work: Callable[[Session, Spec], None]) -> int:
+    def run(self, work: Callable[[Any, Any], None]) -> int:
         """Take the run, do ``work``, say how it ended; the process's exit code."""
         run = self.run_folder
         if try_lock(run.path / "worker.lock") is None:
@@ -65,7 +65,7 @@ class Session:
         beat = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         beat.start()
         try:
-            work(self, self._checked_spec())
+            work(self, self._given())
         except NeedsLabels as error:
             self.emit(ev.Message("info", str(error)))
             return self._end("stopped", error.kind, error.exit_code)
@@ -84,7 +84,11 @@ class Session:
             (folder.path / "stop.request").unlink(missing_ok=True)
             self._write_state()
             self.journal = Journal(folder.journal)
-        self.before = list(read(folder.journal))
+        self.before = self._history()
+
+    def _history(self) -> list[Record]:
+        """What earlier workers of this run have told."""
+        return list(read(self.run_folder.journal))
 
     def _without_journal(self, error: PrunectlError) -> int:
         self.status = "failed"
@@ -114,6 +118,10 @@ class Session:
         """How the run was first started."""
         return next((r.event for r in self.before if isinstance(r.event, ev.RunStarted)), None)
 
+    def _given(self) -> Any:
+        """What there is to work on, checked."""
+        return self._checked_spec()
+
     def _checked_spec(self) -> Spec:
         file = self.run_folder.spec_file
         spec = parse_spec(read_yaml(file), str(file))
@@ -132,9 +140,13 @@ class Session:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self.stop.is_set():
+            self._at_once()
             os._exit(128 + number)  # asked twice: at once; the journal is whole at any moment
         self.signal = number
         self.stop.set()
+
+    def _at_once(self) -> None:
+        """Called before this process is left in the middle of everything."""
 
     def _stop_code(self) -> int:
         return 128 + (self.signal or signal.SIGINT)
@@ -142,8 +154,7 @@ class Session:
     def _beat(self) -> None:
         last = time.monotonic()
         while not self._over.wait(LOOK_SECONDS):
-            if (self.run_folder.path / "stop.request").exists():
-                self.stop.set()
+            self._look_for_requests()
             if time.monotonic() - last >= HEARTBEAT_SECONDS:
                 last = time.monotonic()
                 try:
@@ -151,6 +162,11 @@ class Session:
                     self._write_readings()
                 except (PrunectlError, OSError):
                     continue  # a full disk is the main thread's to report
+
+    def _look_for_requests(self) -> None:
+        """A stop that was asked for by file, from another host."""
+        if (self.run_folder.path / "stop.request").exists():
+            self.stop.set()
 
     def _write_readings(self) -> None:
         if self.task is None or self.status != "running":

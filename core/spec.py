@@ -219,8 +219,23 @@ class ScoreSpec(AlsoSpec):
 class EmbedSpec(Section):
     """Where the embeddings come from."""
 
-    from_: Literal["scoring_net"] = Field(default="scoring_net", alias="from")
-    """scoring_net: the net that was trained on the subset."""
+    from_: str | ModelSpec = Field(default="scoring_net", alias="from")
+    """scoring_net, a .npy or .npz file of embeddings, or {name: model, weights: file}."""
+
+    @property
+    def file(self) -> Path | None:
+        """The file of embeddings, where they come from one."""
+        return Path(self.from_) if isinstance(self.from_, str) and not self.own_net else None
+
+    @property
+    def own_net(self) -> bool:
+        """Whether the scoring net embeds."""
+        return self.from_ == "scoring_net"
+
+    @property
+    def model(self) -> ModelSpec | None:
+        """The other model that embeds, where one does."""
+        return self.from_ if isinstance(self.from_, ModelSpec) else None
 
 
 class ExtrapolateSpec(PluginSection):

@@ -17,15 +17,15 @@ from pydantic import BaseModel, ValidationError
 from core import registry
 from core.errors import UserError, nearest
 from core.needs import companions
-from core.spec import AlsoSpec, DataSpec, PluginSection, Section, Spec
+from core.spec import AlsoSpec, DataSpec, ModelSpec, PluginSection, Section, Spec
 
 # Parts of the contract whose implementation is not in this version.
 _LATER = {
-    "sweep": "sweeps are not in this version",
+    "sweep": "a sweep is many runs; start it with `prunectl sweep`",
     "score.nets": "several scoring nets are not in this version; leave it 1",
     "score.cross_fit": "cross-fitting is not in this version; leave it 0",
-    "embed.from": "only scoring_net is in this version",
 }
+_EMBEDDING_FILES = (".npy", ".npz")
 _LATER_VALUES = {
     "retrain.budget": {"seconds"},
     "baselines": {"rs2", "infobatch"},
@@ -35,6 +35,11 @@ _SECTIONS: dict[str, type[Section]] = {
     for name, field in Spec.model_fields.items()
     if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
 }
+_NAMING = frozenset(
+    f"{name}.{section.name_key}"
+    for name, section in _SECTIONS.items()
+    if issubclass(section, PluginSection)
+)
 
 
 class SpecError(UserError):
@@ -54,9 +59,10 @@ def parse_spec(mapping: Mapping[str, Any], where: str = "the spec") -> Spec:
     raw = {k: dict(v) if isinstance(v, Mapping) else v for k, v in mapping.items()}
     for section in _SECTIONS:
         _plain_name(section, raw.get(section))
+    problems = list(_embedding_source(raw.get("embed")))
     given = raw.get("retrain")
     own = frozenset(given) if isinstance(given, dict) else frozenset()
-    problems = list(_unknown_keys(raw))
+    problems += _unknown_keys(raw)
     known = {k: v for k, v in raw.items() if k in Spec.model_fields}
     problems += list(_fill(known))
     problems += list(_contradictions(known))
@@ -64,10 +70,29 @@ def parse_spec(mapping: Mapping[str, Any], where: str = "the spec") -> Spec:
         spec = Spec.model_validate(known)
     except ValidationError as error:
         raise SpecError(_once([*problems, *_explain(error, known)], own), where) from None
-    problems = problems or [*_short_training(spec), *_missing_companions(spec)]
+    problems = problems or [
+        *_short_training(spec), *_missing_companions(spec), *_untrained_embedding(spec),
+    ]  # fmt: skip
     if problems:
         raise SpecError(_once(problems, own), where)
     return spec
+
+
+def _embedding_source(given: Any) -> Iterator[str]:
+    """Make a mapping of the name of a model in ``embed.from``; yield what cannot be a source."""
+    source = given.get("from", "scoring_net") if isinstance(given, dict) else "scoring_net"
+    if isinstance(source, Mapping) and isinstance(source.get("name"), str):
+        given["from"] = {**source, "name": _registered(ModelSpec, source["name"])}
+    elif not isinstance(source, str):
+        yield "embed.from: give scoring_net, a .npy or .npz file, or {name: MODEL, weights: FILE}"
+        given["from"] = "scoring_net"
+    elif source != "scoring_net" and not source.endswith(_EMBEDDING_FILES):
+        if registry.check_name("model", _registered(ModelSpec, source)):
+            hint = nearest(source, ("scoring_net", *registry.names("model")))
+            yield f"embed.from: '{source}' is no .npy or .npz file and no model; {hint}"
+            given["from"] = "scoring_net"
+        else:
+            given["from"] = {"name": _registered(ModelSpec, source)}
 
 
 def _plain_name(section: str, given: Any) -> None:
@@ -139,7 +164,16 @@ def override(mapping: Mapping[str, Any], assignments: list[str]) -> dict[str, An
             parsed = yaml.safe_load(value)
         except yaml.YAMLError:
             raise UserError(f"--set {text!r}: the value is not valid YAML") from None
-        _assign(result, key.strip().split("."), parsed, text)
+        _assign(result, key.strip().split("."), parsed, f"--set {text!r}")
+    return result
+
+
+def assigned(mapping: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy with ``section.key`` paths set to plain values. Names of plug-ins are set first, so
+    that they do not drop an option that is set as well."""
+    result = {k: dict(v) if isinstance(v, Mapping) else v for k, v in mapping.items()}
+    for key in sorted(values, key=lambda k: k not in _NAMING):
+        _assign(result, key.split("."), values[key], key)
     return result
 
 
@@ -155,7 +189,7 @@ def _assign(mapping: dict[str, Any], path: list[str], value: Any, text: str) -> 
         if inner is None:
             inner = {}
         if not isinstance(inner, Mapping):
-            raise UserError(f"--set {text!r}: '{part}' has no keys below it")
+            raise UserError(f"{text}: '{part}' has no keys below it")
         node[part] = dict(inner)
         node = node[part]
     node[path[-1]] = value
@@ -227,6 +261,9 @@ def _fill(raw: dict[str, Any]) -> Iterator[str]:
         if isinstance(raw.get(name), dict):
             yield from _fill_plugin(name, section, raw[name])
             yield from _fill_also(raw[name])
+    embed = raw.get("embed")
+    if isinstance(embed, dict) and isinstance(embed.get("from"), dict):
+        yield from _fill_plugin("embed.from", ModelSpec, embed["from"])
     if isinstance(raw.get("train"), dict):
         retrain = raw.get("retrain") or {}
         raw["retrain"] = _merge(raw["train"], retrain) if isinstance(retrain, dict) else retrain
@@ -309,7 +346,9 @@ def _fill_also(given: dict[str, Any]) -> Iterator[str]:
 
 def _explain(error: ValidationError, given: Mapping[str, Any]) -> Iterator[str]:
     for item in error.errors():
-        place = [str(p) for p in item["loc"] if p not in ("function-plain[parse()]",)]
+        if item["loc"][-1] == "str" and isinstance(item.get("input"), Mapping):
+            continue  # of the two things embed.from can be it is meant to be the other
+        place = [str(p) for p in item["loc"] if p not in ("function-plain[parse()]", "ModelSpec")]
         path = ".".join(p for p in place if not p.startswith(("literal[", "function-")))
         if path in _LATER:
             yield f"{path}: {_LATER[path]}"
@@ -333,6 +372,13 @@ def _contradictions(raw: Mapping[str, Any]) -> Iterator[str]:
     full = isinstance(baselines, list | tuple) and "full_scores" in baselines
     if full and raw.get("reference") != "full":
         yield "baselines: full_scores needs the full scores; set reference: full or leave it out"
+
+
+def _untrained_embedding(spec: Spec) -> Iterator[str]:
+    """A model that embeds without ever having been trained."""
+    model = spec.embed.model
+    if model is not None and model.weights is None and not registry.is_own("model", model.name):
+        yield f"embed.from: {model.name} is untrained; set embed.from.weights to a local file"
 
 
 def _missing_companions(spec: Spec) -> Iterator[str]:

@@ -50,9 +50,7 @@ def run_spec(session: Session, spec: Spec, *, fresh: bool) -> None:
         )
     )  # fmt: skip
     session.emit(ev.Plan([task.to_dict() for task in graph.tasks]))
-    store = Store(
-        store_folder(run.path.parent), lambda text: session.emit(ev.Message("warning", text))
-    )
+    store = Store(store_folder(run.runs), lambda text: session.emit(ev.Message("warning", text)))
     ctx = Context(
         graph, labelled, store, compute, session.emit, session.stop.is_set,
         started_before=session.started_tasks(), as_given=dataset,
@@ -93,7 +91,7 @@ def _run(ctx: Context, summary: Summary, fresh: bool) -> None:
     except Stopped as stop:
         summary.write("stopped", stop.kind)
         if isinstance(stop, NeedsLabels):
-            _report(ctx, summary.run)
+            report(ctx, summary.run)
         raise
     except PrunectlError as error:
         try:
@@ -102,11 +100,11 @@ def _run(ctx: Context, summary: Summary, fresh: bool) -> None:
             ctx.emit(ev.Message("warning", f"no summary was written: {second}"))
         raise
     summary.write("finished", None)
-    _report(ctx, summary.run)
+    report(ctx, summary.run)
 
 
-def _report(ctx: Context, run: Run) -> None:
-    """The page to send on. It never fails a run: whatever goes wrong with it is a warning."""
+def report(ctx: Context, run: Run) -> None:
+    """Write the page to send on. It never fails a run: whatever goes wrong with it is a warning."""
     try:
         from core.report.run import write_report
 

@@ -9,14 +9,15 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from core.errors import DiskFull, MachineError, PrunectlError, RunFailure, UserError
-from core.events import RunFinished, RunStarted
+from core.errors import CellsFailed, DiskFull, MachineError, PrunectlError, RunFailure, UserError
+from core.events import RunFinished, RunStarted, SweepStarted
 from core.journal import Record, Tail
-from core.runs import Run, State
+from core.runs import Folder, State
 from prunectl.view import View, apply
 
 POLL_SECONDS = 0.1
@@ -26,7 +27,11 @@ _BY_REASON: dict[str, type[PrunectlError]] = {
     "bad_input": UserError,
     "environment": MachineError,
     "disk_full": DiskFull,
+    "cells_failed": CellsFailed,
 }
+
+
+FolderT = TypeVar("FolderT", bound=Folder)
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class Ending:
             return 130
         return _BY_REASON.get(self.reason or "", RunFailure).exit_code
 
-    def error(self, run: Run, view: View) -> PrunectlError:
+    def error(self, run: Folder, view: View) -> PrunectlError:
         """A failed or dead run as an error that says what happened and what to do."""
         again = f"continue with: prunectl resume {run.id}"
         if self.status == "dead":
@@ -60,7 +65,7 @@ class Ending:
         return kind(what, todo)
 
 
-class Follower:
+class Follower(Generic[FolderT]):
     """A journal followed into a :class:`View`.
 
     ``newborn``: the folder was made for this worker, so a refused one can go.
@@ -69,12 +74,20 @@ class Follower:
     """
 
     def __init__(
-        self, run: Run, process: subprocess.Popen[bytes] | None = None, *, newborn: bool = False
+        self,
+        run: FolderT,
+        process: subprocess.Popen[bytes] | None = None,
+        *,
+        newborn: bool = False,
+        view: View | None = None,
+        apply: Callable[[View, Record], None] = apply,
     ) -> None:
+        """``view`` and ``apply``: what the records are reduced to, and by what."""
         self.run = run
         self.newborn = newborn
         self.process = process
-        self.view = View()
+        self.view = View() if view is None else view
+        self._apply = apply
         self.state = run.state()
         self.ending: Ending | None = None
         self._tail = Tail(run.journal)
@@ -84,17 +97,17 @@ class Follower:
         """Take in what the journal holds already, without regarding its end as the end."""
         while records := self._tail.poll():
             for record in records:
-                apply(self.view, record)
+                self._apply(self.view, record)
 
     def poll(self) -> list[Record]:
         """New records, already in the view; sets ``ending`` when the run is over."""
         gone = self._gone()  # asked first: what a dead worker wrote is in the journal by then
         records = self._tail.poll()
         for record in records:
-            apply(self.view, record)
+            self._apply(self.view, record)
             if isinstance(record.event, RunFinished):
                 self.ending = Ending(record.event.status, record.event.reason)
-            elif isinstance(record.event, RunStarted):
+            elif isinstance(record.event, RunStarted | SweepStarted):
                 self.ending = None  # a later session
         if gone and not records and self.ending is None:
             code = self.process.returncode if self.process else None

@@ -20,6 +20,21 @@ def _(event: ev.RunStarted) -> str:
 
 
 @sentence.register
+def _(event: ev.SweepStarted) -> str:
+    slots = ", ".join(f"{s.get('device')}/{s.get('slot')}" for s in event.slots)
+    return f"sweep {event.sweep}: {words.plural(len(event.cells), 'cell')} on {slots}"
+
+
+@sentence.register
+def _(event: ev.CellFinished) -> str:
+    if event.status != "finished":
+        return f"cell {event.cell} {event.status}: {event.what}"
+    accuracy = words.percent(event.figures.get("test_accuracy"))
+    rate = words.number(event.figures.get("rate"), 2)
+    return f"cell {event.cell} finished: {accuracy}% at rate {rate}"
+
+
+@sentence.register
 def _(event: ev.Plan) -> str:
     passes = sum(int(t.get("sample_passes") or 0) for t in event.tasks)
     return f"plan: {words.plural(len(event.tasks), 'task')}, {words.count(passes)} sample passes"

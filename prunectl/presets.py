@@ -80,6 +80,18 @@ def find_preset(text: str) -> Path:
     return known[text]
 
 
+def load_mapping(source: str | Path | Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """The mapping of a preset, file or mapping as it is written, and what to call it."""
+    from core.spec_load import read_yaml
+
+    if isinstance(source, Mapping):
+        return dict(source), "the spec"
+    path = find_preset(str(source))
+    mapping = read_yaml(path)
+    mapping.setdefault("name", path.stem)
+    return mapping, path.name
+
+
 def load_spec(
     source: str | Path | Mapping[str, Any],
     assignments: list[str] | None = None,
@@ -91,14 +103,9 @@ def load_spec(
 
     ``seeds`` is their number: 0, 1, ... Problems are raised as one UserError listing them all.
     """
-    from core.spec_load import override, parse_spec, read_yaml  # pydantic: not for listings
+    from core.spec_load import override, parse_spec  # pydantic: not for listings
 
-    if isinstance(source, Mapping):
-        mapping, where = dict(source), "the spec"
-    else:
-        path = find_preset(str(source))
-        mapping, where = read_yaml(path), path.name
-        mapping.setdefault("name", path.stem)
+    mapping, where = load_mapping(source)
     mapping = override(mapping, assignments or [])
     if device is not None:
         mapping = override(mapping, [f"compute.device={device}"])

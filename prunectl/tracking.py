@@ -30,9 +30,9 @@ def word(run: Run) -> str | None:
         return f"MLflow: all of it is sent ({_where(run)})"
     if not target.installed():
         return f"MLflow is not installed, nothing was sent; once it is: {later}"
-    if not shipping(run.path.parent):
+    if not shipping(run.runs):
         with suppress(MachineError, OSError):
-            target.start_shipper(run.path.parent)
+            target.start_shipper(run.runs)
     if how.problem:
         return f"MLflow: not all is sent yet ({how.problem}); the run needs nothing of it: {later}"
     return f"MLflow: points are still being sent in the background ({later} waits for them)"

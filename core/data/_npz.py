@@ -91,6 +91,15 @@ class Member:
         return content[self.header_bytes :].view(self.dtype).reshape(self.shape)
 
 
+def keys_of(file: Path) -> list[str]:
+    """Names of the arrays in an .npz. UserError for a file that is none."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return [name.removesuffix(".npy") for name in archive.namelist()]
+    except zipfile.BadZipFile as error:
+        raise _unreadable(file) from error
+
+
 def open_members(file: Path, keys: tuple[str, ...]) -> list[Member]:
     """Arrays of an .npz. UserError for a file that is none, missing keys, Python objects."""
     try:
@@ -105,8 +114,12 @@ def open_members(file: Path, keys: tuple[str, ...]) -> list[Member]:
                 )
             return [_member(file, archive, key, archive.getinfo(held[key])) for key in keys]
     except zipfile.BadZipFile as error:
-        what = f"{file} is not a readable .npz file, or is truncated"
-        raise UserError(what, "get or write the file again") from error
+        raise _unreadable(file) from error
+
+
+def _unreadable(file: Path) -> UserError:
+    what = f"{file} is not a readable .npz file, or is truncated"
+    return UserError(what, "get or write the file again")
 
 
 def _member(file: Path, archive: zipfile.ZipFile, key: str, info: zipfile.ZipInfo) -> Member:

@@ -10,7 +10,7 @@ from core.report import svg
 from core.report.scale import Scale
 
 HEIGHT = 340
-_MANY = 30
+_MANY, _MARKS = 30, 6
 Values = Sequence[float | None]
 
 
@@ -65,6 +65,10 @@ def _band(line: Line, across: Scale, up: Scale) -> str:
     known = [(p, low, high) for p, low, high in ends if _known(low) and _known(high)]
     if not known:
         return ""
+    if len(known) == 1:  # a single place has no area; its band is a whisker
+        place, low, high = known[0]
+        whisker = f"M{_at(place, up(low or 0.0))}V{svg.number(up(high or 0.0))}"
+        return f'<path class="line s{line.style % svg.STYLES}" d="{whisker}"/>'
     there = [_at(p, up(high or 0.0)) for p, _, high in known]
     back = [_at(p, up(low or 0.0)) for p, low, _ in reversed(known)]
     return f'<path class="band s{line.style % svg.STYLES}" d="M{"L".join(there + back)}Z"/>'
@@ -84,10 +88,12 @@ def _drawn(line: Line, across: Scale, up: Scale, x: svg.Axis, y: svg.Axis) -> st
         path += pen + _at(place, up(value or 0.0))
         pen = "L"
     drawn = f'<path class="line s{line.style % svg.STYLES}"{svg.dash(line.style)} d="{path}"/>'
-    if line.level or len(line.x) > _MANY:
+    if line.level:
         return drawn
+    step = 1 if len(line.x) <= _MANY else len(line.x) // _MARKS
+    shown = list(zip(points, values, line.x, strict=True))[step // 2 :: step]
     return drawn + "".join(
         svg.mark(line.style, p, up(v or 0.0), f"{line.name}, {x.show(at)}: {y.show(v or 0.0)}")
-        for p, v, at in zip(points, values, line.x, strict=True)
+        for p, v, at in shown
         if _known(v)
     )

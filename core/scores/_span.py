@@ -1,49 +1,6 @@
-"""Which epochs a score reads: the options ``epoch`` and ``span``, the same words for every score.
+"""The options ``epoch`` and ``span`` for score plug-ins; they are :mod:`core.span`, which the plan
+uses too."""
 
-``epoch`` is the first epoch that is read, counted from 0, or from the end where negative; ``span``
-the number of epochs, 0 for all that follow. A score with these two options is shown no other epoch,
-and passes that no score reads are not made, nor counted by the plan. Imports no torch.
-"""
+from core.span import Span, epochs_read, span_of
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import Any, Protocol
-
-from core.errors import UserError
-
-
-class Span(Protocol):
-    """Options of a score that say which epochs it reads."""
-
-    @property
-    def epoch(self) -> int: ...
-    @property
-    def span(self) -> int: ...
-
-
-def epochs_read(section: Mapping[str, Any], epochs: int) -> range:
-    """Epochs that a resolved score section reads of a training of ``epochs`` whole epochs."""
-    first, count = section.get("epoch") or 0, section.get("span") or 0
-    start = max(0, first if first >= 0 else epochs + first)
-    return range(min(start, epochs), min(start + count, epochs) if count else epochs)
-
-
-def span_of(name: str, options: Span, epochs: int, least: int = 1) -> range:
-    """The epochs that are read, at least ``least`` of them, or a UserError that says why not."""
-    if options.span < 0:
-        raise UserError(f"score.span of {name} is {options.span}", "give 0 (all) or more")
-    start = options.epoch if options.epoch >= 0 else epochs + options.epoch
-    stop = start + options.span if options.span else epochs
-    if start < 0 or stop > epochs:
-        raise UserError(
-            f"score {name} reads {stop - start} epochs from epoch {options.epoch} on (counted from "
-            f"0), the training has {epochs}",
-            "train longer or set score.epoch and score.span lower",
-        )
-    if stop - start < least:
-        raise UserError(
-            f"score {name} needs at least {least} epochs and reads {max(0, stop - start)}",
-            "train longer or raise score.span",
-        )
-    return range(start, stop)
+__all__ = ["Span", "epochs_read", "span_of"]

@@ -27,7 +27,7 @@ class RunShipper:
     def __init__(self, run: Run, where: target.Target) -> None:
         self.run = run
         self.where = where
-        self.address = where.address(run.path.parent)
+        self.address = where.address(run.runs)
         self.cursor = Cursor.load(run.path / target.CURSOR_FILE)
         self.projection = Projection()
         self.alive = True

@@ -25,6 +25,6 @@ def track(session: Session, tracking: TrackingSpec) -> None:
             what = "MLflow is not installed, so the run is not tracked; install it and sync later"
             session.emit(ev.Message("warning", what))
             return
-        target.start_shipper(run.path.parent)
+        target.start_shipper(run.runs)
     except (PrunectlError, OSError) as error:
         session.emit(ev.Message("warning", f"tracking was not started: {error}"))

@@ -71,6 +71,11 @@ class Context:
     """Keys this process has computed."""
     started_before: frozenset[str] = frozenset()
     """Tasks this run's journal already shows as started."""
+    told_in_part: frozenset[str] = frozenset()
+    """Tasks of which the journal may lack words that were on their way when a process died: their
+    curve is told again from the start."""
+    on_wait: Callable[[Task, Mapping[str, Any]], None] | None = None
+    """Called when another process is computing what a task wants; it may raise to go elsewhere."""
     as_given: Dataset | None = None
     """The data without labels that were added to this run later; None: there are none."""
     _feeds: dict[str, Feed] = field(default_factory=dict)

@@ -26,7 +26,7 @@ from core.models.base import Net
 from core.models.build import build_net, construct
 from core.paradigms.base import Paradigm
 from core.plan import Task
-from core.spec import TrainSpec
+from core.spec import ModelSpec, TrainSpec
 from core.stages.base import Context, Ids, Meter, metered, plain
 from core.store import Seal
 from core.training.checkpoint import CheckpointFolder
@@ -136,7 +136,8 @@ class _Voice(Control):
         self.task = training.task.id
         self.emit = training.ctx.emit
         # The journal has points of an earlier attempt, which are void beyond where we go on.
-        self.void = self.task in training.ctx.started_before
+        self.gaps = self.task in training.ctx.told_in_part
+        self.void = self.gaps or self.task in training.ctx.started_before
 
     def should_stop(self) -> bool:
         return self.training.ctx.stop_requested()
@@ -154,9 +155,10 @@ class _Voice(Control):
         self.emit(ev.Checkpoint(self.task, step))
 
     def resumed(self, step: int) -> None:
-        if self.void:
+        if self.void and not self.gaps:
             self._begin(step)
         else:  # the checkpoint is another run's, so this journal lacks the curve up to it
+            self._begin(0)
             emit_curve(self.emit, self.task, self.training.curve.history)
 
     def warn(self, text: str) -> None:
@@ -212,23 +214,24 @@ def load_net(task: Task, ctx: Context, seal: Seal) -> Net:
 _FLOPS: dict[str, Flops] = {}
 
 
-def flops(task: Task, ctx: Context) -> Flops:
-    """Operations of one pass of one sample; counted once per model and input shape."""
-    key = rate_key(task, ctx)
+def flops(task: Task, ctx: Context, model: ModelSpec | None = None) -> Flops:
+    """Operations of one pass of one sample, by the spec's model or the one given; counted once per
+    model and input shape."""
+    key = rate_key(task, ctx, model)
     if key not in _FLOPS:
-        model, bank = ctx.spec(task).model, ctx.dataset.train
+        net, bank = model or ctx.spec(task).model, ctx.dataset.train
         with torch.random.fork_rng(devices=[]):
-            _FLOPS[key] = flops_per_sample(lambda: construct(model, bank), bank.input_shape)
+            _FLOPS[key] = flops_per_sample(lambda: construct(net, bank), bank.input_shape)
     return _FLOPS[key]
 
 
-def rate_key(task: Task, ctx: Context) -> str:
+def rate_key(task: Task, ctx: Context, model: ModelSpec | None = None) -> str:
     """What the seconds of a pass depend on; equal keys can be used to predict each other."""
     spec, compute = ctx.spec(task), ctx.compute
     device = torch.cuda.get_device_name(compute.device) if compute.device.type == "cuda" else "cpu"
     return digest(
         [
-            {**plain(spec.model), "weights": None},
+            {**plain(model or spec.model), "weights": None},
             plain(spec.paradigm), ctx.dataset.train.input_shape, device,
             compute.precision, compute.threads, spec.train.batch, list(spec.train.augment),
         ]

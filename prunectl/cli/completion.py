@@ -62,10 +62,14 @@ def _runs(ctx: typer.Context) -> Path:
 
 def _ids(folder: Path) -> list[str]:
     try:
-        found = [e for e in os.scandir(folder) if Path(e.path, "spec.yaml").is_file()]
+        found = [e for e in os.scandir(folder) if _started(Path(e.path))]
         return [e.name for e in sorted(found, key=lambda e: e.stat().st_mtime, reverse=True)]
     except OSError:
         return []
+
+
+def _started(folder: Path) -> bool:
+    return (folder / "spec.yaml").is_file() or (folder / "sweep.yaml").is_file()
 
 
 def _starting(names: Iterable[str], incomplete: str) -> list[str]:

@@ -14,21 +14,24 @@ from rich.text import Text
 from core import registry
 from core.errors import UserError, nearest
 from core.runs import Run, list_runs, runs_folder
+from core.sweeps import Sweep, list_sweeps
 from prunectl import words
 from prunectl.api import RunHandle
 from prunectl.cli import output, results
-from prunectl.cli.control import chosen_run
+from prunectl.cli.control import chosen
 from prunectl.cli.watch import NEEDS_LABELS, label_steps, say_next_steps
 from prunectl.presets import all_presets, find_preset
 
 
 def runs(*, as_json: bool, runs_dir: Path | None) -> int:
-    """All runs, newest first."""
+    """All runs and sweeps, newest first."""
     folder = runs_folder(runs_dir)
     found = [about(run) for run in list_runs(folder)]
+    sweeps = [about_sweep(sweep) for sweep in list_sweeps(folder)]
     if as_json:
-        output.data_json({"schema": 1, "runs": found})
+        output.data_json({"schema": 1, "runs": found, "sweeps": sweeps})
         return output.OK
+    found = sorted([*found, *sweeps], key=lambda row: -float(row["created"]))
     if not found:
         output.say(f"there are no runs in {folder}; start one with: prunectl run quickstart")
         return output.OK
@@ -37,7 +40,8 @@ def runs(*, as_json: bool, runs_dir: Path | None) -> int:
         reason = f" ({row['reason']})" if row["reason"] and row["reason"] != row["status"] else ""
         behind = f" behind {row['behind']}" if row["behind"] else ""
         table.add_row(
-            row["id"], row["status"] + reason + behind, words.ago(time.time() - row["created"]),
+            row["id"], row["status"] + reason + behind + _cells(row),
+            words.ago(time.time() - row["created"]),
             row["data"] or "", _seeds(row["seeds"]), words.number(row["break_even_rate"], 2),
         )  # fmt: skip
     output.show(table)
@@ -56,9 +60,28 @@ def about(run: Run) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def about_sweep(sweep: Sweep) -> dict[str, Any]:
+    """A sweep as ``ls --json`` lists it. Reads its definition and no journal."""
+    state, spec = sweep.state(), sweep.spec()
+    data, seeds = spec.base.get("data"), spec.base.get("seeds")
+    ended = len(sweep.ended_cells())
+    return {
+        "id": sweep.id, "path": str(sweep.path), "status": state.shown, "reason": state.reason,
+        "behind": state.behind, "host": state.host, "pid": state.pid,
+        "created": sweep.created, "heartbeat": state.heartbeat,
+        "data": data.get("name") if isinstance(data, dict) else None,
+        "seeds": seeds if isinstance(seeds, list) else None, "break_even_rate": None,
+        "cells": spec.count, "ended": ended,
+    }  # fmt: skip
+
+
 def show(text: str | None, *, as_json: bool, runs_dir: Path | None) -> int:
     """A run's results so far, or how far it is."""
-    run = chosen_run(text, runs_dir)
+    run = chosen(text, runs_dir)
+    if isinstance(run, Sweep):
+        from prunectl.cli import sweep
+
+        return sweep.show(run, as_json=as_json)
     summary, state = run.summary(), run.state()
     if as_json:
         if summary is None:
@@ -149,6 +172,10 @@ def _plain(one: registry.Description) -> dict[str, Any]:
 
 def _first_line(doc: str) -> str:
     return doc.splitlines()[0] if doc else ""
+
+
+def _cells(row: dict[str, Any]) -> str:
+    return f", {row['ended']} of {row['cells']} cells" if "cells" in row else ""
 
 
 def _seeds(seeds: Iterable[int] | None) -> str:

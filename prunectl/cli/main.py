@@ -123,6 +123,71 @@ def run(
     )  # fmt: skip
 
 
+@app.command(epilog="Example: prunectl sweep quickstart --axis extrapolate.k=5,10 --jobs 2")
+def sweep(
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="PRESET|SPEC.yaml|SWEEP",
+            help="What to vary, or a sweep that exists.",
+            autocompletion=completion.preset_names,
+        ),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="The same, by name.", autocompletion=completion.preset_names
+        ),
+    ] = None,
+    assign: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change a key; repeatable, YAML."),
+    ] = None,
+    axis: Annotated[
+        list[str] | None,
+        typer.Option("--axis", metavar="SECTION.KEY=A,B", help="Vary a key; repeatable, YAML."),
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(metavar="N", help="Seeds 0 to N-1, in every cell.")
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Tasks at a time; CPU: else the cores.")
+    ] = None,
+    devices: Annotated[
+        str | None, typer.Option(metavar="0,1", help="CUDA devices, or cpu; else all there are.")
+    ] = None,
+    slots_per_device: Annotated[
+        int | None, typer.Option(metavar="K", min=1, help="Tasks at a time on one device.")
+    ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Of a sweep that exists: failed cells again.")
+    ] = False,
+    max_failures: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Begin nothing more after N failed cells."),
+    ] = None,
+    cell_timeout: Annotated[
+        str | None, typer.Option(metavar="T", help="Longest time for one task, such as 30m.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only predict the cost.")] = False,
+    detach: Detach = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, however much it is.")] = False,
+    as_json: Json = False,
+    runs_dir: RunsDir = None,
+) -> int:
+    """Run every combination of some settings; what they share is computed once."""
+    from prunectl.cli import sweep as command
+    from prunectl.sweep.options import Options
+
+    options = Options(
+        jobs, devices, slots_per_device, max_failures, command.seconds(cell_timeout), retry_failed
+    )
+    return command.sweep(
+        source, preset, assign or [], axis or [], options, seeds=seeds, dry_run=dry_run,
+        detach=detach, yes=yes, as_json=as_json, runs_dir=runs_dir,
+    )  # fmt: skip
+
+
 @app.command(epilog="Example: prunectl resume k3fa --labels labels.csv")
 def resume(
     name: RunId,
@@ -130,14 +195,20 @@ def resume(
         Path | None,
         typer.Option(metavar="FILE", help="Labels of chosen samples; CSV: id or path, label."),
     ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Of a sweep: failed cells again.")
+    ] = False,
     detach: Detach = False,
     as_json: Json = False,
     runs_dir: RunsDir = None,
 ) -> int:
-    """Continue a stopped, failed or killed run where it was."""
+    """Continue a stopped, failed or killed run or sweep where it was."""
     from prunectl.cli import control
 
-    return control.resume(name, detach=detach, as_json=as_json, runs_dir=runs_dir, labels=labels)
+    return control.resume(
+        name, detach=detach, as_json=as_json, runs_dir=runs_dir, labels=labels,
+        retry_failed=retry_failed,
+    )  # fmt: skip
 
 
 @app.command(epilog="Example: prunectl attach k3fa")
@@ -193,10 +264,18 @@ def stop(
     now: Annotated[bool, typer.Option("--now", help="Kill it, without a checkpoint.")] = False,
     runs_dir: RunsDir = None,
 ) -> int:
-    """Stop a run gracefully: it writes a checkpoint and can be resumed."""
+    """Stop a run at a checkpoint, a sweep when its running tasks are done; both can be resumed."""
     from prunectl.cli import control
 
     return control.stop(name, now=now, runs_dir=runs_dir)
+
+
+@app.command(epilog="Example: prunectl cancel k3fa")
+def cancel(name: RunId, runs_dir: RunsDir = None) -> int:
+    """Stop a run, or all tasks of a sweep, at a checkpoint; both can be resumed."""
+    from prunectl.cli import control
+
+    return control.cancel(name, runs_dir=runs_dir)
 
 
 @app.command(epilog="Example: prunectl logs -f k3fa")
@@ -216,7 +295,7 @@ def logs(
 
 @app.command(epilog="Example: prunectl ls --json")
 def ls(as_json: Json = False, runs_dir: RunsDir = None) -> int:
-    """List the runs, newest first."""
+    """List the runs and sweeps, newest first."""
     from prunectl.cli import listing
 
     return listing.runs(as_json=as_json, runs_dir=runs_dir)
@@ -224,7 +303,7 @@ def ls(as_json: Json = False, runs_dir: RunsDir = None) -> int:
 
 @app.command(epilog="Example: prunectl show k3fa --json > summary.json")
 def show(name: OptionalRun = None, as_json: Json = False, runs_dir: RunsDir = None) -> int:
-    """Show a run's results."""
+    """Show a run's or a sweep's results."""
     from prunectl.cli import listing
 
     return listing.show(name, as_json=as_json, runs_dir=runs_dir)
@@ -318,7 +397,7 @@ def rm(
     ],
     runs_dir: RunsDir = None,
 ) -> int:
-    """Move runs to the trash."""
+    """Move runs and sweeps to the trash."""
     from prunectl.cli import trash
 
     return trash.remove(names, runs_dir)
@@ -506,27 +585,6 @@ def prune(
 
 
 app.add_typer(data_commands, name="data")
-
-
-LATER = (
-    "sweep", "cancel",
-)  # fmt: skip
-
-
-def _later(ctx: typer.Context) -> None:
-    from core.errors import UserError
-
-    raise UserError(f"`prunectl {ctx.info_name}` is not in this version")
-
-
-for _name in LATER:
-    app.command(
-        _name,
-        hidden=True,
-        help="Not in this version.",
-        epilog="Example: prunectl --help",
-        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-    )(_later)
 
 
 def main() -> None:

@@ -57,7 +57,9 @@ def accuracy(summary: Row) -> RenderableType | None:
     rows = [r for r in summary.get("tradeoff") or () if r.get("metric") == _METRIC]
     if not rows:
         return None
-    table = _table("method", "rate", "mean>", "std>", "n>", "points above random, 95% interval")
+    table = plain_table(
+        "method", "rate", "mean>", "std>", "n>", "points above random, 95% interval"
+    )
     for method, group in _by(rows, "method").items():
         style = "bold" if method == main_method(summary) else ""
         for index, row in enumerate(sorted(group, key=lambda r: r["rate"])):
@@ -81,7 +83,7 @@ def correlation(summary: Row) -> RenderableType | None:
     common = _common([r.get("chosen") or {} for r in rows])
     varied = any(set(r.get("chosen") or {}) - set(common) for r in rows)
     columns = [*(["score"] if len(scores) > 1 else []), "seed", *(["chosen"] if varied else [])]
-    table = _table(*columns, "held-out (optimistic)", *(f"{name}>" for name in truth))
+    table = plain_table(*columns, "held-out (optimistic)", *(f"{name}>" for name in truth))
     for row in rows:
         found, chosen = row.get("reference") or {}, row.get("chosen") or {}
         about = {
@@ -110,7 +112,7 @@ def kept_recall(summary: Row) -> RenderableType | None:
     if not by_rate:
         return None
     rates = sorted(by_rate)
-    table = _table("rate", *(f"{_rate(rate)}>" for rate in rates))
+    table = plain_table("rate", *(f"{_rate(rate)}>" for rate in rates))
     table.add_row("kept", *(words.percent(fmean(by_rate[r]), 1) for r in rates))
     table.add_row("by chance", *(words.percent(1 - r, 1) for r in rates))
     return _titled("Kept recall: share of the best by full-data score kept, percent", table)
@@ -122,7 +124,7 @@ def truth(summary: Row) -> RenderableType | None:
     if not known:
         return None
     columns = [f"{title}>" for title in words.TRUTH_KINDS.values()]
-    table = _table("method", "rate", *columns, "of a group>")
+    table = plain_table("method", "rate", *columns, "of a group>")
     said: list[str] = []
     for method, group in _by(known, "method").items():
         rates = sorted(_by(group, "rate").items(), key=lambda item: float(item[0]))
@@ -157,7 +159,7 @@ def stage_table(
     """Tasks, seconds and sample passes per kind of stage, of measured or predicted rows; with a
     prediction a column of its seconds, for the tasks it was made for."""
     before = ["predicted>"] if predicted else []
-    table = _table("stage", "tasks>", "reused>", "seconds>", *before, "sample passes>")
+    table = plain_table("stage", "tasks>", "reused>", "seconds>", *before, "sample passes>")
     grouped = _by(rows, "stage")
     for stage, group in grouped.items():
         costs = _costs(group, predicted)
@@ -181,7 +183,7 @@ def saving_table(rows: Sequence[Row], method: str | None) -> RenderableType | No
     rates = sorted({r["rate"] for r in rows if r["method"] != "subset_only"})
     if not rates:
         return None
-    table = _table("method", *(f"{_rate(rate)}>" for rate in rates))
+    table = plain_table("method", *(f"{_rate(rate)}>" for rate in rates))
     for name, group in _by(rows, "method").items():
         if not any(r["rate"] in rates for r in group):
             continue
@@ -239,13 +241,13 @@ def titled_table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
 ) -> RenderableType:
     """A title above ready cells."""
-    table = _table(*columns)
+    table = plain_table(*columns)
     for row in rows:
         table.add_row(*row)
     return _titled(title, table)
 
 
-def _table(*columns: str) -> Table:
+def plain_table(*columns: str) -> Table:
     """An empty table; a column whose name ends with ``>`` is flush right."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
     for name in columns:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from core.errors import UserError
-from core.runs import create_run, runs_folder, start_worker
+from core.runs import Run, create_run, runs_folder, start_worker
 from core.spec import Spec
 from prunectl.cli import dryrun, output
 from prunectl.cli.watch import watch
@@ -53,7 +53,7 @@ def _start(spec: Spec, runs: Path, *, fresh: bool, detach: bool, as_json: bool) 
     return watch(follower, owned=True, as_json=as_json)
 
 
-def leave(follower: Follower, *, as_json: bool) -> int:
+def leave(follower: Follower[Run], *, as_json: bool) -> int:
     """Wait until the run has begun, or was refused, and name it on stdout."""
     for _ in follower.until_end():
         if follower.view.tasks or follower.refresh_state().behind:

@@ -30,7 +30,7 @@ def sync(name: str | None, *, runs_dir: Path | None) -> int:
     if name is not None:
         run = find_run(runs, name)
         tracking.enrol(run)
-        runs, wanted = run.path.parent, [run]
+        runs, wanted = run.runs, [run]
     else:
         wanted = target.tracked_runs(runs)
     try:

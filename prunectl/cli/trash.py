@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.runs import find_run, remove_run, restore_run, runs_folder
+from core.runs import remove_run, restore_run, runs_folder
+from core.sweeps import find
 from prunectl.cli import output
 
 
 def remove(texts: list[str], runs_dir: Path | None) -> int:
-    """Move runs to the trash. All are looked up first: a wrong name removes nothing."""
+    """Move runs and sweeps to the trash. All are looked up first: a wrong name removes nothing."""
     runs = runs_folder(runs_dir)
-    for run in [find_run(runs, text) for text in texts]:
-        remove_run(run.path.parent, run)
+    for run in [find(runs, text) for text in texts]:
+        remove_run(run.runs, run)
         output.say(f"{run.id} is in the trash (prunectl restore {run.id})")
     return output.OK
 

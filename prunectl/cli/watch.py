@@ -48,7 +48,7 @@ class Signals:
 class Stopper:
     """Turns signals into a graceful stop of the worker, then into a kill."""
 
-    def __init__(self, follower: Follower, screen: Screen) -> None:
+    def __init__(self, follower: Follower[Any], screen: Screen) -> None:
         self._follower = follower
         self._screen = screen
         self._asked_at: float | None = None
@@ -82,7 +82,7 @@ def screen_for(run: Run) -> Screen:
     return Bars(console, run.id) if output.live_terminal() else Lines(console)
 
 
-def watch(follower: Follower, *, owned: bool, as_json: bool) -> int:
+def watch(follower: Follower[Run], *, owned: bool, as_json: bool) -> int:
     """Follow to the end and say it. ``owned``: signals stop the run; else they detach."""
     with Signals() as signals:
         with screen_for(follower.run) as screen:
@@ -100,7 +100,7 @@ def watch(follower: Follower, *, owned: bool, as_json: bool) -> int:
         return _last_word(follower, signals, as_json)
 
 
-def _last_word(follower: Follower, signals: Signals, as_json: bool) -> int:
+def _last_word(follower: Follower[Run], signals: Signals, as_json: bool) -> int:
     run, ending = follower.run, follower.ending
     assert ending is not None  # the caller looked
     if ending.status == "finished":

@@ -50,7 +50,7 @@ def delete(run: Run) -> str:
     """Move the run to the trash of its folder."""
     if run.state().alive:
         raise UserError(f"{run.id} is {run.state().shown}", "stop it first")
-    remove_run(run.path.parent, run)
+    remove_run(run.runs, run)
     return f"{run.id} is in the trash (prunectl restore {run.id})"
 
 

@@ -54,7 +54,9 @@ def _walk(
         label = path.partition(".")[2]
         inner = _section_in(info.annotation)
         below = given.get(key)
-        if inner and (below is not None or not _optional(info.annotation)):
+        if inner and str in _parts(info.annotation):
+            yield Field(path, section, label, _help(info), "text", takes="text or {key: value}")
+        elif inner and (below is not None or not _optional(info.annotation)):
             yield from _walk(section, path, inner, below if isinstance(below, Mapping) else {})
         elif inner:
             yield Field(path, section, label, _help(info), "text", takes="null, or {key: value}")

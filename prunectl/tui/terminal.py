@@ -22,8 +22,8 @@ def tui(
     _check_terminal()
     folder = runs_folder(runs_dir)
     run = find_run(folder, text) if text is not None else None
-    if run is not None and run.path.parent != folder:
-        folder = run.path.parent
+    if run is not None and run.runs != folder:
+        folder = run.runs
     return _show(folder, run, read_only=read_only or _unwritable(folder, run), plain=plain,
                  low_bandwidth=low_bandwidth, mouse=mouse, theme=theme)  # fmt: skip
 

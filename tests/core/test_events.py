@@ -12,6 +12,15 @@ from core import events as ev
 
 EXAMPLES = [
     ev.RunStarted("ab12-x", {"a": {"b": 1}}, "host", "cpu", 2, {"numpy": "2"}),
+    ev.SweepStarted(
+        "k3fa-x",
+        {"axes": {"extrapolate.k": [5]}},
+        [{"id": "00", "settings": {}}],
+        "host",
+        [{"device": "cpu", "slot": 0, "threads": 1}],
+        {"torch": "2"},
+    ),
+    ev.CellFinished("00", "failed", "oom", "no memory", {"saving": None}),
     ev.Plan([{"task": "t", "needs": []}]),
     ev.TaskStarted("t", "score", 0),
     ev.Progress("t", 1, 2, "steps"),

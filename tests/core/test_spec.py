@@ -68,6 +68,11 @@ def test_misspelt_sections_nested_keys_and_names(plain_spec: Plain) -> None:
     assert "did you mean 'digits'?" in only(plain_spec(data={"name": "digit"}))
 
 
+def test_a_sweep_is_not_run_as_one(plain_spec: Plain) -> None:
+    said = only(plain_spec(sweep={"axes": {"score.name": ["el2n"]}}))
+    assert said == "sweep: a sweep is many runs; start it with `prunectl sweep`"
+
+
 @pytest.mark.parametrize(
     ("over", "path"),
     [
@@ -190,10 +195,8 @@ def test_a_window_longer_than_the_training_is_refused(plain_spec: Plain) -> None
 @pytest.mark.parametrize(
     ("over", "path"),
     [
-        ({"sweep": {"axes": {"score.name": ["el2n"]}}}, "sweep"),
         ({"score": {"nets": 3}}, "score.nets"),
         ({"score": {"cross_fit": 5}}, "score.cross_fit"),
-        ({"embed": {"from": "/some/net.pt"}}, "embed.from"),
     ],
 )
 def test_what_a_later_version_brings_is_refused_in_one_line(

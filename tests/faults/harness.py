@@ -168,7 +168,7 @@ def outcome(run: Run) -> dict[str, Any]:
     """Everything two equal runs must share, bit for bit: weights, scores, kept ids, predictions,
     the reduced journal."""
     found: dict[str, Any] = {"journal": reduce(read(run.journal))}
-    store = store_folder(run.path.parent)
+    store = store_folder(run.runs)
     for key in sorted(read_json(run.path / "refs.json")["keys"]):
         sealed = read_json(store / key / "sealed.json")
         found[key] = sealed["meta"].get("weights_sha256")

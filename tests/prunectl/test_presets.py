@@ -11,6 +11,7 @@ import pytest
 
 from core.errors import UserError
 from core.spec_load import parse_spec, read_yaml
+from core.sweep_spec import parse_sweep
 from prunectl import presets
 
 SHIPPED = sorted(p.stem for p in presets.shipped_folder().glob("*.yaml"))
@@ -24,13 +25,18 @@ def _keys(mapping: Mapping[str, Any], prefix: str = "") -> set[str]:
 
 
 def test_the_presets_of_this_version_are_shipped() -> None:
-    assert {"quickstart", "cifar10-du"} <= set(SHIPPED)
+    assert {"quickstart", "cifar10-du", "quickstart-sweep"} <= set(SHIPPED)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_a_shipped_preset_writes_out_every_key(name: str) -> None:
     written = read_yaml(presets.find_preset(name))
+    sweep = {key: written.pop(key) for key in ("sweep",) if key in written}
     assert _keys(written) == _keys(parse_spec(written).to_dict())
+    if sweep:
+        axes = parse_sweep({**written, **sweep}).axes
+        assert len(parse_sweep({**written, **sweep}).cells()) > 1
+        assert set(axes) <= _keys(written)
 
 
 @pytest.mark.parametrize("name", SHIPPED)

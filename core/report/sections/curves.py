@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,26 +57,28 @@ def _line(facts: Facts, series: str, style: int, name: str, tasks: list[str]) ->
         return None
     last = max(float(np.max(c.epoch)) for c in known)
     edges = np.linspace(0.0, last, _BINS + 1)
-    rows = np.stack([_binned(c, edges) for c in known])
+    places, rows = (
+        np.stack(part) for part in zip(*(_binned(c, edges) for c in known), strict=True)
+    )
     there = np.isfinite(rows).any(axis=0)
-    rows, middle = rows[:, there], ((edges[1:] + edges[:-1]) / 2)[there]
-    if len(middle) < 2:
+    rows, places = rows[:, there], places[:, there]
+    if rows.shape[1] < 2:
         return None
     with warnings.catch_warnings():  # a bin that only some seeds have points in
         warnings.simplefilter("ignore", RuntimeWarning)
         mean, low, high = (f(rows, axis=0).tolist() for f in (np.nanmean, np.nanmin, np.nanmax))
+        epochs = np.nanmean(places, axis=0).tolist()
     banded = len(known) > 1
-    return Line(
-        name, style, middle.tolist(), mean, low if banded else None, high if banded else None
-    )
+    return Line(name, style, epochs, mean, low if banded else None, high if banded else None)
 
 
-def _binned(curve: Series, edges: Floats) -> Floats:
-    """Mean value by bin of epochs, NaN where a bin has no finite value."""
+def _binned(curve: Series, edges: Floats) -> tuple[Floats, Floats]:
+    """Mean epoch and mean value by bin of epochs, NaN where a bin has no finite value."""
     epoch = np.asarray(curve.epoch, dtype=np.float64)
     value = np.asarray([np.nan if v is None else v for v in curve.value], dtype=np.float64)
     ok = np.isfinite(value)
     place = np.clip(np.searchsorted(edges, epoch[ok], "left") - 1, 0, len(edges) - 2)
-    total: Any = np.bincount(place, value[ok], len(edges) - 1)
-    count: Any = np.bincount(place, minlength=len(edges) - 1)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    count = np.bincount(place, minlength=len(edges) - 1).astype(np.float64)
+    count[count == 0] = np.nan
+    epochs, values = (np.bincount(place, v[ok], len(edges) - 1) for v in (epoch, value))
+    return epochs / count, values / count

@@ -75,6 +75,16 @@ def test_a_band_goes_there_above_and_back_below() -> None:
     assert path == "M56 12L626 12L626 298L56 298Z"
 
 
+def test_the_band_of_a_single_place_is_a_whisker() -> None:
+    line = Line("a", 3, [5], [5.0], [0.0], [10.0])
+    assert _paths(line_chart("t", [line], FIXED, FIXED), "line s3")[0] == "M341 298V12"
+
+
+def test_a_long_line_has_a_few_marks() -> None:
+    line = Line("a", 0, list(range(60)), [1.0] * 60)
+    assert str(line_chart("t", [line], FIXED, FIXED)).count("<title>") == 6
+
+
 def test_a_level_spans_the_width() -> None:
     lines = [Line("a", 0, [2, 3], [1.0, 2.0]), Line("full", 1, [0.0], [10.0], level=True)]
     chart = line_chart("t", lines, FIXED, FIXED)

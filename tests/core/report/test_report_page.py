@@ -218,3 +218,12 @@ def test_pictures_are_small_pngs(channels: int) -> None:
     with Image.open(BytesIO(png(pixels))) as image:
         assert image.size == (48, 96) and image.format == "PNG"
         assert np.asarray(image).ravel()[0] == 7
+
+
+def test_curves_are_means_over_seeds_at_their_epochs(facts: Facts) -> None:
+    from core.report.sections.curves import curves
+
+    drawn = [facts.curves[f"retrain-s{s}-full-none-r0.0000"]["test/accuracy"] for s in (0, 1, 2)]
+    last = np.mean([c.value[-1] for c in drawn])
+    shown = str(curves(facts))
+    assert f"<title>full, {drawn[0].epoch[-1]:g}: {100 * last:g}</title>" in shown

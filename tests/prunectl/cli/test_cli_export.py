@@ -24,6 +24,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A runs folder with one recorded run, in an empty working folder."""
     shutil.copytree(RECORDED, tmp_path / "runs" / "522y-finished")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PRUNECTL_DATA", str(tmp_path / "runs" / "no-data"))  # nothing prepared
     return tmp_path / "runs"
 
 

@@ -1,4 +1,4 @@
-"""Every command's help, the commands of later versions, completion, streams."""
+"""Every command's help, completion, streams."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from typer.testing import CliRunner
 
 from core.runs import Run
 from prunectl.cli import completion, output
-from prunectl.cli.main import LATER, app
+from prunectl.cli.main import app
 
 COMMANDS = [c.name or c.callback.__name__ for c in app.registered_commands if c.callback]  # type: ignore[union-attr]
-NOW = [name for name in COMMANDS if name not in LATER]
 
 
 def _invoke(*arguments: str) -> Any:
@@ -25,10 +24,10 @@ def _invoke(*arguments: str) -> Any:
 
 
 def test_the_commands_of_this_version() -> None:
-    assert set(NOW) == {
+    assert set(COMMANDS) == {
         "run", "resume", "attach", "stop", "logs", "ls", "show", "rm", "restore", "presets",
-        "plugins", "doctor", "where", "sync", "ui", "tui", "compare", "export", "gc", "du",
-        "report", "extrapolate", "prune",
+        "plugins", "doctor", "where", "sync", "ui", "tui", "sweep", "cancel", "compare", "export",
+        "gc", "du", "report", "extrapolate", "prune",
     }  # fmt: skip
 
 
@@ -38,15 +37,6 @@ def test_every_help_ends_with_an_example(name: str) -> None:
     assert told.exit_code == 0
     last = [line for line in told.stdout.splitlines() if line.strip()][-1]
     assert last.strip().startswith("Example: prunectl ")
-
-
-@pytest.mark.parametrize("name", LATER)
-def test_commands_of_later_versions_are_refused_in_one_line(name: str) -> None:
-    told = _invoke(name, "something", "--flag", "3")
-    assert told.exit_code == 2
-    assert told.stdout == ""
-    assert told.stderr == f"error: `prunectl {name}` is not in this version\n"
-    assert f" {name} " not in _invoke("--help").stdout
 
 
 def test_a_misspelt_command_names_the_nearest() -> None:
@@ -88,7 +78,7 @@ def _complete(words: str, runs: Path) -> list[str]:
 def test_the_shell_completes_runs_and_presets(new_run: Run, runs: Path) -> None:
     assert _complete("show ", runs) == [new_run.id]
     assert _complete(f"show {new_run.id[:2]}", runs) == [new_run.id]
-    assert _complete("run quick", runs) == ["quickstart"]
+    assert _complete("run quick", runs) == ["quickstart", "quickstart-sweep"]
     assert _complete("run --preset cif", runs) == ["cifar10-du"]
     assert _complete("plugins ext", runs) == ["extrapolator"]
 

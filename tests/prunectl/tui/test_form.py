@@ -53,7 +53,17 @@ def test_fields_know_type_range_choices_and_help(form: Form) -> None:
 
 def test_what_has_one_possible_value_is_no_field(form: Form) -> None:
     paths = {f.path for f in form.check().fields}
-    assert not paths & {"score.nets", "embed.from"}
+    assert not paths & {"score.nets", "score.cross_fit"}
+
+
+def test_a_source_of_embeddings_is_text_or_a_mapping(form: Form) -> None:
+    assert _field(form, "embed.from").takes == "text or {key: value}"
+    form.set("embed.from", "{name: torchvision, weights: r18.pth}")
+    assert form.check().problems == ()
+    assert form.text("embed.from") == "{name: torchvision, weights: r18.pth}"
+    assert _as_started(form) == form.check().spec
+    form.set("embed.from", "resnet18")
+    assert [p.path for p in form.check().problems] == ["embed.from"]
 
 
 def test_options_are_those_of_the_named_plug_in(form: Form) -> None:

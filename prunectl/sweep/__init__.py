@@ -1,0 +1,1 @@
+"""Sweeps: one graph of tasks over many cells, scheduled over device slots."""

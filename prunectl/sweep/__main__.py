@@ -1,0 +1,26 @@
+"""The supervisor's process entry: ``python -P -m prunectl.sweep SWEEP_DIR [--retry-failed]``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from core.sweeps import Sweep
+from prunectl.sweep.options import Options
+
+
+def main(arguments: list[str]) -> int:
+    """Supervise the sweep; the exit code."""
+    paths = [a for a in arguments if not a.startswith("--")]
+    if len(paths) != 1:
+        print("usage: python -P -m prunectl.sweep SWEEP_DIR [--retry-failed]", file=sys.stderr)
+        return 2
+    sweep = Sweep(Path(paths[0]).absolute())
+    from prunectl.sweep.supervisor import supervise
+
+    retry = "--retry-failed" in arguments
+    return supervise(sweep.path, Options.of(sweep.options(), retry_failed=retry))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
