@@ -32,6 +32,9 @@ bench:
 	$(PYTHON) -m benchmarks.knn
 	$(PYTHON) -m benchmarks.training
 	$(PYTHON) -m benchmarks.recorder_memory
+	$(PYTHON) -m benchmarks.augment
+	$(PYTHON) -m benchmarks.bank
+	$(PYTHON) -m benchmarks.prepare
 	$(PYTHON) -m benchmarks.quickstart
 	$(PYTHON) -m benchmarks.tracking
 

@@ -23,6 +23,7 @@ import torch
 from benchmarks.conditions import machine
 from core import registry
 from core.models.base import Net
+from core.needs import score_kind
 from core.paradigms.base import StepOutput
 from core.scores.base import TrainedScore
 from core.spec import ScoreSpec
@@ -156,6 +157,8 @@ def measure() -> list[Row]:
     """A row for every preset of every score, and the naive recorder's."""
     rows = []
     for name in registry.names("score"):
+        if score_kind(name) != "trained":
+            continue
         module: Any = registry.load("score", name)
         for preset, settings in module.PRESETS.items():
             spec = ScoreSpec.model_validate({"name": name, **settings})

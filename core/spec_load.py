@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from core import registry
 from core.errors import UserError, nearest
-from core.needs import companions
+from core.needs import MEASURED, companions, policy_needs, score_kind
 from core.spec import AlsoSpec, DataSpec, ModelSpec, PluginSection, Section, Spec
 
 # Parts of the contract whose implementation is not in this version.
@@ -71,7 +71,8 @@ def parse_spec(mapping: Mapping[str, Any], where: str = "the spec") -> Spec:
     except ValidationError as error:
         raise SpecError(_once([*problems, *_explain(error, known)], own), where) from None
     problems = problems or [
-        *_short_training(spec), *_missing_companions(spec), *_untrained_embedding(spec),
+        *_short_training(spec), *_mixed_kinds(spec), *_missing_companions(spec),
+        *_untrained_embedding(spec),
     ]  # fmt: skip
     if problems:
         raise SpecError(_once(problems, own), where)
@@ -258,6 +259,8 @@ def _fill(raw: dict[str, Any]) -> Iterator[str]:
             continue
         if raw.get(name) is None and name in ("paradigm", "extrapolate"):
             raw[name] = {}
+        if name == "extrapolate" and _kind_of(raw.get("score")) in ("embedded", "given"):
+            raw[name] = {"name": MEASURED}  # every sample has a score: nothing to predict
         if isinstance(raw.get(name), dict):
             yield from _fill_plugin(name, section, raw[name])
             yield from _fill_also(raw[name])
@@ -287,7 +290,7 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 def _fill_plugin(name: str, section: type[PluginSection], given: dict[str, Any]) -> Iterator[str]:
     chosen = given.setdefault(section.name_key, _default(section))
-    if not isinstance(chosen, str):
+    if not isinstance(chosen, str) or (section.kind == "extrapolator" and chosen == MEASURED):
         return
     if problem := registry.check_name(section.kind, chosen):
         yield f"{name}.{section.name_key}: {problem}"
@@ -370,8 +373,57 @@ def _contradictions(raw: Mapping[str, Any]) -> Iterator[str]:
     """What two sections have against each other; they may both be wrong in themselves as well."""
     baselines = raw.get("baselines")
     full = isinstance(baselines, list | tuple) and "full_scores" in baselines
-    if full and raw.get("reference") != "full":
+    kinds = {_kind_of(raw.get("score"))}
+    if kinds & {"embedded", "given"}:
+        yield from _against_measured(raw)
+    elif isinstance(raw.get("extrapolate"), dict) and raw["extrapolate"].get("name") == MEASURED:
+        yield "extrapolate.name: measured is for scores that every sample has; name an extrapolator"
+    elif full and raw.get("reference") != "full":
         yield "baselines: full_scores needs the full scores; set reference: full or leave it out"
+
+
+def _kind_of(section: Any) -> str | None:
+    """The kind of the score that a raw section names; None where it names none."""
+    name = section.get("name") if isinstance(section, Mapping) else None
+    return score_kind(name) if name in registry.names("score") else None
+
+
+def _against_measured(raw: Mapping[str, Any]) -> Iterator[str]:
+    """What does not go with a score that every sample has."""
+    score = raw["score"]
+    name, kind = score["name"], _kind_of(score)
+    for key in ("record", "window"):
+        if score.get(key) is not None:
+            yield f"score.{key}: {name} watches no training; leave it out"
+    if score.get("nets", 1) != 1:
+        yield f"score.nets: {name} watches no training; leave it 1"
+    baselines = raw.get("baselines")
+    for baseline in ("true_random", "full_scores"):
+        if isinstance(baselines, list | tuple) and baseline in baselines:
+            yield f"baselines: every sample has a {name} score, so {baseline} says nothing"
+    if raw.get("reference") == "full":
+        yield f"reference: every sample has a {name} score already; set reference: none"
+    policy = raw["prune"].get("policy", "top_k") if isinstance(raw.get("prune"), dict) else "top_k"
+    if kind == "given" and policy in registry.names("policy"):
+        wanted = {"embeddings", "neighbors"} & set(policy_needs(policy))
+        if wanted:
+            yield (
+                f"prune.policy: {policy} reads {wanted.pop()}, but {name} comes without a net; "
+                "use another policy or score"
+            )
+
+
+def _mixed_kinds(spec: Spec) -> Iterator[str]:
+    """Scores that are extrapolated and scores that are not, in one run."""
+    kind = score_kind(spec.score.name)
+    for other in spec.score.also:
+        if (score_kind(other.name) == "trained") != (kind == "trained"):
+            yield (
+                f"score.also: {other.name} ({score_kind(other.name)}) does not go with "
+                f"{spec.score.name} ({kind}); run them one by one"
+            )
+        elif kind == "given" and score_kind(other.name) == "embedded":
+            yield f"score.also: {other.name} needs a net, {spec.score.name} comes without one"
 
 
 def _untrained_embedding(spec: Spec) -> Iterator[str]:

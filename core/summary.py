@@ -30,11 +30,13 @@ from core.metrics import (
     spearman,
     subset_share,
 )
+from core.needs import direction, score_kind
 from core.plan import Task, Trial, subset_size, trials
 from core.rng import generator
 from core.runs import REPORT, Run
 from core.sinks import target
 from core.spec import Spec
+from core.stages import measure
 from core.stages.base import Context, load
 from core.stages.score import oriented, score_seal
 from core.stats import paired, summarise
@@ -89,6 +91,7 @@ class Summary:
                 "classes": facts.classes, "fingerprint": facts.fingerprint,
             },
             "subset": {"n": size, "fraction": size / facts.n_train},
+            "scores": score_rows(spec),
             "extrapolation": self._extrapolation(),
             "trials": rows,
             "tradeoff": tradeoff(rows),
@@ -112,10 +115,11 @@ class Summary:
             "status": "pending", "metrics": {}, "seconds": None, "sample_passes": None,
             "steps": None, "truth": None,
         }  # fmt: skip
-        if self._done(prune) and self._done(f"subset-s{trial.seed}"):
+        if self._done(prune):
             kept = load(self.ctx.seal(prune).path / "kept.npy")
-            ids = load(self.ctx.seal(f"subset-s{trial.seed}").path / "ids.npy")
-            row["subset_share"] = subset_share(kept, ids)
+            if self._done(f"subset-s{trial.seed}"):
+                ids = load(self.ctx.seal(f"subset-s{trial.seed}").path / "ids.npy")
+                row["subset_share"] = subset_share(kept, ids)
             row["kept_path"] = f"kept/{trial.id}.npy"
             row["truth"] = kept_truth(self.ctx.dataset.train.truth, kept)
         if self._done(retrain):
@@ -213,7 +217,7 @@ class Summary:
     def _scores(self) -> list[dict[str, Any]]:
         found = []
         for seed in self.spec.seeds:
-            if self._done(f"extrapolate-s{seed}"):
+            if self._done(f"extrapolate-s{seed}") or self._done(f"measure-s{seed}"):
                 path = self.run.path / "scores" / f"seed-{seed}.parquet"
                 path.parent.mkdir(exist_ok=True)
                 self._write_table(seed, path)
@@ -221,6 +225,23 @@ class Summary:
         return found
 
     def _write_table(self, seed: int, path: Path) -> None:
+        measured = self._done(f"measure-s{seed}")
+        columns = self._measured_columns(seed) if measured else self._predicted_columns(seed)
+        temporary = path.with_suffix(".tmp")
+        pq.write_table(pa.table(columns), temporary)
+        temporary.replace(path)
+
+    def _measured_columns(self, seed: int) -> dict[str, pa.Array]:
+        """Where every sample has a score: no predictions, and nothing is held out."""
+        everyone = np.arange(len(self.ctx.dataset.train), dtype=np.int64)
+        columns = sample_columns(self.ctx.dataset, everyone, everyone[:0])
+        for name in self.spec.score.names:
+            columns[name] = pa.array(measure.read(self.ctx, f"measure-s{seed}", self.spec, name))
+            for suffix in ("predicted", "std"):
+                columns[f"{name}_{suffix}"] = pa.nulls(len(everyone), pa.float32())
+        return columns
+
+    def _predicted_columns(self, seed: int) -> dict[str, pa.Array]:
         seal = self.ctx.seal(f"extrapolate-s{seed}")
         arrays = {n: load(seal.path / f"{n}.npy") for n in ("predicted", "std", "scores", "fold")}
         subset = load(self.ctx.seal(f"subset-s{seed}").path / "ids.npy")
@@ -233,9 +254,7 @@ class Summary:
             full = self._full(seed, name)
             if full is not None:
                 columns[f"{name}_full"] = pa.array(full)
-        temporary = path.with_suffix(".tmp")
-        pq.write_table(pa.table(columns), temporary)
-        temporary.replace(path)
+        return columns
 
     def _models(self) -> list[dict[str, Any]]:
         keep, found = self.spec.compute.keep_models, []
@@ -267,6 +286,20 @@ class Summary:
             temporary = target.with_name(f".{target.name}.tmp")
             shutil.copyfile(source, temporary)
             temporary.replace(target)
+
+
+def score_rows(spec: Spec) -> list[dict[str, Any]]:
+    """Each score, the one that is pruned by first, and the recipe it was made under."""
+    kinds = {name: score_kind(name) for name in spec.score.names}
+    return [
+        {
+            "name": s.name, "kind": kinds[s.name], "direction": direction(s.name),
+            "extrapolated": kinds[s.name] == "trained", "preset": s.preset, "record": s.record,
+            "window": s.window.model_dump() if s.window else None, "options": s.params,
+            "nets": spec.score.nets if kinds[s.name] == "trained" else None,
+        }
+        for s in (spec.score, *spec.score.also)
+    ]  # fmt: skip
 
 
 def sample_columns(

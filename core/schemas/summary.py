@@ -31,6 +31,21 @@ class Subset(_Exact):
     fraction: float
 
 
+class Score(_Exact):
+    """One recorded score and the recipe it was made under; the first is pruned by. ``extrapolated``
+    is false where every sample has a score of its own (kinds embedded and given)."""
+
+    name: str
+    kind: Literal["trained", "embedded", "given"]
+    direction: Literal["high", "low"]
+    extrapolated: bool
+    preset: str | None
+    record: str | None
+    window: dict[str, Any] | None
+    options: dict[str, Any]
+    nets: int | None
+
+
 class Heldout(_Exact):
     """Agreement with the subset's own scores on the held-out fold: optimistic. No interval below
     n = 50."""
@@ -225,6 +240,7 @@ class SummaryDocument(_Exact):
     versions: dict[str, str]
     data: Data
     subset: Subset
+    scores: NotRequired[list[Score]]
     extrapolation: list[Extrapolation]
     trials: list[TrialRow]
     tradeoff: list[TradeoffRow]

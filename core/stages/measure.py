@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core import events as ev
 from core import registry
 from core.data.bank import targets_digest
 from core.errors import UserError
@@ -29,24 +30,23 @@ def entries(task: Task, ctx: Context) -> list[Entry]:
 
 def produce(task: Task, ctx: Context, missing: list[Entry]) -> None:
     """Compute and seal."""
-    for section in _sections(ctx.spec(task)):
-        entry = _entry(task.id, ctx, section.name)
-        if entry.key not in [m.key for m in missing]:
-            continue
-        ctx.check()
-        with metered(ctx) as meter:
-            values = np.asarray(_values(section, task, ctx), dtype=np.float32)
-        bad = int(np.isnan(values).sum())
-        if bad or values.shape != (len(ctx.dataset.train),):
-            raise UserError(
-                f"score {section.name} gave {bad} of {len(values)} samples no number (NaN)",
-                "every sample needs a score",
-            )
+    wanted = {entry.key: entry for entry in missing}
+    spec = ctx.spec(task)
+    text = f"{', '.join(spec.score.names)}: known of every sample, so nothing is extrapolated"
+    ctx.emit(ev.Message("info", text))
+    found: list[tuple[Entry, str, NDArray[np.float32]]] = []
+    with metered(ctx) as meter:
+        for section in _sections(spec):
+            entry = _entry(task.id, ctx, section.name)
+            if entry.key in wanted:
+                ctx.check()
+                found.append((entry, section.name, _checked(section, task, ctx)))
+    for entry, name, values in found:
         with ctx.store.writing(entry.key) as out:
             np.save(out.path / "values.npy", values)
             out.parts.update(entry.parts)
             out.cost.update(meter.cost())
-            out.meta["name"] = section.name
+            out.meta["name"] = name
 
 
 def seal_of(ctx: Context, task_id: str, spec: Spec, name: str) -> Seal:
@@ -83,6 +83,20 @@ def _entry(task_id: str, ctx: Context, name: str, spec: Spec | None = None) -> E
         made = _make(section)
         parts["file"] = made.fingerprint() if hasattr(made, "fingerprint") else None
     return Entry("measure", parts)
+
+
+def _checked(section: AlsoSpec, task: Task, ctx: Context) -> NDArray[np.float32]:
+    values = np.asarray(_values(section, task, ctx), dtype=np.float32)
+    count = len(ctx.dataset.train)
+    if values.shape != (count,):
+        raise RuntimeError(f"score {section.name} gave {values.shape} for {count} samples")
+    bad = int(np.isnan(values).sum())
+    if bad:
+        raise UserError(
+            f"score {section.name} is not a number for {bad} of {count} samples",
+            "every sample needs a score",
+        )
+    return values
 
 
 def _values(section: AlsoSpec, task: Task, ctx: Context) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 from core import registry
 from core.data.bank import targets_digest
 from core.errors import UserError
-from core.plan import Graph, Task, subset_size
+from core.plan import Graph, Task, Trial, subset_size
 from core.rng import generator
 from core.selection.base import keep
 from core.stages.base import Context, Entry, metered
@@ -49,11 +49,18 @@ def produce(task: Task, ctx: Context, missing: list[Entry]) -> None:
         if trial.n_keep < len(ids):
             rng = generator(task.seed, "analysis", "select")
             module: Any = registry.load("policy", str(trial.policy))
-            kept = ids[keep(module, rows, trial.n_keep, 1 - trial.n_keep / len(ids), rng)]
+            rate = rate_among(trial, len(ids), len(ctx.dataset.train))
+            kept = ids[keep(module, rows, trial.n_keep, rate, rng)]
     with ctx.store.writing(missing[0].key) as out:
         np.save(out.path / "kept.npy", kept)
         out.parts.update(missing[0].parts)
         out.cost.update(meter.cost())
+
+
+def rate_among(trial: Trial, among: int, total: int) -> float:
+    """The share that is pruned of the ``among`` samples a method chooses from: as the user wrote it
+    where these are all."""
+    return trial.rate if among == total else 1 - trial.n_keep / among
 
 
 def refuse_impossible(graph: Graph) -> None:
@@ -67,7 +74,8 @@ def refuse_impossible(graph: Graph) -> None:
         if trial.n_keep == among or not hasattr(module, "check"):
             continue
         try:
-            module.check(module.Params(**spec.prune.params), 1 - trial.n_keep / among)
+            rate = rate_among(trial, among, facts.n_train)
+            module.check(module.Params(**spec.prune.params), rate)
         except UserError as error:
             where = f"{trial.method} at rate {trial.rate:.4g}: "
             raise UserError(where + error.what, error.todo) from None

@@ -22,7 +22,14 @@ from core.stages.score import score_keys, score_seal, subset_scores
 
 Floats = NDArray[np.float32]
 Source = Literal[
-    "nothing", "subset", "subset_scores", "true_random", "reference", "direct", "extrapolated"
+    "nothing",
+    "subset",
+    "subset_scores",
+    "true_random",
+    "reference",
+    "direct",
+    "extrapolated",
+    "measured",
 ]
 
 
@@ -85,9 +92,9 @@ def source_of(task: Task, ctx: Context) -> Source:
         return "subset_scores" if known else "subset"
     if method == "true_random":
         return "true_random"
-    if method == "direct":
-        return "direct"
-    return "reference" if method == "full_scores" else "extrapolated"
+    if method in ("direct", "full_scores"):
+        return "direct" if method == "direct" else "reference"
+    return "measured" if ctx.has_need(task, "measure") else "extrapolated"
 
 
 def names_read(task: Task, ctx: Context) -> tuple[str, ...]:
@@ -110,7 +117,7 @@ def _columns(task: Task, ctx: Context) -> tuple[Ids, dict[str, Floats]]:
     names = names_read(task, ctx)
     if ctx.has_need(task, "measure"):
         values = {n: measure.read(ctx, ctx.need(task, "measure"), spec, n) for n in names}
-        if source == "extrapolated":
+        if source == "measured":
             return everyone, values
         ids = ctx.subset_ids(task)
         return ids, {name: column[ids] for name, column in values.items()}

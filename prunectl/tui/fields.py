@@ -12,6 +12,7 @@ import yaml
 from pydantic.fields import FieldInfo
 
 from core import registry
+from core.needs import MEASURED
 from core.spec import PluginSection, Section, Spec
 from core.units import Duration, Seconds
 
@@ -73,7 +74,8 @@ def _names(model: type[Section], key: str, given: Mapping[str, Any]) -> tuple[st
     if not issubclass(model, PluginSection):
         return ()
     if key == model.name_key:
-        return registry.names(model.kind)
+        measured = (MEASURED,) if given.get(key) == MEASURED else ()
+        return (*registry.names(model.kind), *measured)
     if model.kind == "score" and key == "preset":
         named = given.get("name")
         if named in registry.names("score"):

@@ -11,6 +11,7 @@ import torch
 
 from core import registry
 from core.errors import UserError
+from core.needs import score_kind
 from core.scores import dynamic_uncertainty, el2n
 from core.scores.base import Batch, TrainedScore
 from core.spec import ScoreSpec
@@ -19,7 +20,10 @@ from core.testing.scores import ScoreConformance
 CPU = torch.device("cpu")
 
 
-@pytest.mark.parametrize("name", registry.names("score"), scope="class")
+TRAINED = [n for n in registry.names("score") if score_kind(n) == "trained"]
+
+
+@pytest.mark.parametrize("name", TRAINED, scope="class")
 class TestBuiltIn(ScoreConformance):
     @pytest.fixture(autouse=True)
     def _chosen(self, name: str) -> None:

@@ -47,9 +47,10 @@ def story(player: Player, make_spec: Make) -> Story:
     return player.play(make_spec(prune=prune, **OVER))
 
 
-def chosen(policy: Any, rows: SelectionInput, n: int) -> list[int]:
+def chosen(policy: Any, rows: SelectionInput, n: int, rate: float = 0) -> list[int]:
     rng = generator(0, "analysis", "select")
-    return keep(policy, rows, n, 1 - n / len(rows), rng).tolist()
+    rate = rate or 1 - n / len(rows)
+    return keep(policy, rows, n, rate, rng).tolist()
 
 
 def test_the_companion_is_extrapolated_and_cuts_off_the_low_end(story: Story) -> None:
@@ -92,7 +93,7 @@ def test_beta_reads_the_mean_probability_as_it_is(player: Player, make_spec: Mak
     assert 0 <= columns["mean_probability"].min() <= columns["mean_probability"].max() <= 1
     rows = SelectionInput(table["el2n"], columns=columns)
     kept = read_kept(story.run, "s0-knn-beta-r0.8000")
-    assert kept.tolist() == chosen(beta, rows, len(kept))
+    assert kept.tolist() == chosen(beta, rows, len(kept), 0.8)
 
 
 def test_graph_and_moderate_read_one_embedding(player: Player, make_spec: Make) -> None:
@@ -123,6 +124,12 @@ def test_graph_and_moderate_read_one_embedding(player: Player, make_spec: Make) 
 def test_a_missing_companion_is_one_line(make_spec: Make, prune: Any, said: str) -> None:
     with pytest.raises(SpecError, match=said):
         make_spec(prune=prune)
+
+
+def test_a_cutoff_of_the_whole_rate_is_possible(make_spec: Make) -> None:
+    """0.3 of 1258 rounds to 0.2997, which is still the published rate of 0.3."""
+    prune = {"policy": "coverage", "cutoff": 0.3, "rates": [0.3]}
+    refuse_impossible(build_graph([(make_spec(prune=prune, score={"also": ALSO}), FACTS)]))
     make_spec(prune={"policy": "coverage", "by": None})
 
 
