@@ -7,10 +7,13 @@ it runs, so keys of the store are made then; here a task's ``identity`` hashes t
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
+
+from pydantic import BaseModel
 
 from core import registry
 from core.errors import UserError
@@ -180,10 +183,11 @@ def build_graph(cells: Sequence[tuple[Spec, DataFacts]]) -> Graph:
     drafts: dict[str, _Draft] = {}
     taken: dict[str, str] = {}  # task ids of the graph -> identities
     names: list[Mapping[str, str]] = []
+    words = _Words()
     for index, (spec, facts) in enumerate(cells):
         _check_labels(spec, facts)
         local: dict[str, str] = {}  # this cell's task ids -> the graph's
-        for task in _cell_tasks(spec, facts):
+        for task in _cell_tasks(spec, facts, words):
             draft = drafts.get(task.identity)
             if draft is None:
                 unique = task.id
@@ -208,9 +212,13 @@ class _Draft:
     cells: list[int] = field(default_factory=list)
     scores: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
+    last: tuple[Mapping[str, Any], ...] = ()
+
     def note(self, scores: tuple[Mapping[str, Any], ...]) -> None:
-        for section in scores:
-            self.scores.setdefault(digest(section), section)
+        if scores is not self.last:
+            self.last = scores
+            for section in scores:
+                self.scores.setdefault(digest(section), section)
 
     def finished(self, cells: Sequence[tuple[Spec, DataFacts]]) -> Task:
         """The task; a scoring task with the passes of all its cells' scores."""
@@ -233,36 +241,75 @@ def wanted_scores(spec: Spec) -> tuple[Mapping[str, Any], ...]:
     return (main, *({**a.model_dump(mode="json"), **of_the_run} for a in spec.score.also))
 
 
-def _cell_tasks(spec: Spec, facts: DataFacts) -> Iterable[Task]:
-    plain = spec.to_dict()
-    base = {
-        "data": plain["data"], "facts": facts.fingerprint, "paradigm": plain["paradigm"],
-        "precision": plain["compute"]["precision"],
-        "deterministic": plain["compute"]["deterministic"],
-    }  # fmt: skip
-    net = {**base, "model": plain["model"], "train": plain["train"]}
+class _Words:
+    """Digests of sections and scores, each made once: the cells of a sweep share most of them."""
+
+    def __init__(self) -> None:
+        self._digests: dict[int, tuple[Any, str]] = {}  # the object too, so that its id stays its
+        self._bases: dict[tuple[object, ...], str] = {}
+        self._scores: dict[int, tuple[Any, tuple[Mapping[str, Any], ...]]] = {}
+        self._recorded: dict[int, tuple[Mapping[str, Any], ...]] = {}
+
+    def of(self, part: Any) -> str:
+        """Digest of a section, or of a mapping that is not changed any more."""
+        known = self._digests.get(id(part))
+        if known is None:
+            plain = part
+            if isinstance(part, BaseModel):
+                plain = part.model_dump(mode="json", by_alias=True)
+            known = self._digests[id(part)] = (part, digest(plain))
+        return known[1]
+
+    def base(self, spec: Spec, facts: DataFacts) -> str:
+        """Digest of what every task depends on."""
+        data, paradigm, compute = self.of(spec.data), self.of(spec.paradigm), spec.compute
+        about = (data, facts.fingerprint, paradigm, compute.precision, compute.deterministic)
+        if about not in self._bases:
+            self._bases[about] = digest(about)
+        return self._bases[about]
+
+    def scores(self, spec: Spec) -> tuple[Mapping[str, Any], ...]:
+        """See :func:`wanted_scores`."""
+        known = self._scores.get(id(spec.score))
+        if known is None:
+            known = self._scores[id(spec.score)] = (spec.score, wanted_scores(spec))
+        return known[1]
+
+    def recorded(self, scores: tuple[Mapping[str, Any], ...]) -> tuple[Mapping[str, Any], ...]:
+        """See :func:`recorded`; ``scores`` come from here."""
+        if id(scores) not in self._recorded:
+            self._recorded[id(scores)] = recorded(scores)
+        return self._recorded[id(scores)]
+
+
+def _cell_tasks(spec: Spec, facts: DataFacts, words: _Words) -> Iterable[Task]:
+    base = {"base": words.base(spec, facts)}
+    net = {**base, "model": words.of(spec.model), "train": words.of(spec.train)}
     for seed in spec.seeds:
-        yield from _seed_tasks(spec, facts, seed, base, net)
+        yield from _seed_tasks(spec, facts, seed, base, net, words)
 
 
 def _seed_tasks(
-    spec: Spec, facts: DataFacts, seed: int, base: dict[str, Any], net: dict[str, Any]
-) -> Iterable[Task]:
-    plain = spec.to_dict()
+    spec: Spec, facts: DataFacts, seed: int, base: dict[str, Any], net: dict[str, Any],
+    words: _Words,
+) -> Iterable[Task]:  # fmt: skip
     size, total = subset_size(spec, facts), facts.n_train
     identities: dict[str, str] = {}
 
     def task(name: str, needs: tuple[str, ...], parts: dict[str, Any], **more: Any) -> Task:
         stage = name.split("-", 1)[0]
-        identity = digest([stage, seed, [identities[n] for n in needs], parts])
+        # Not as JSON, which takes most of the time of a large plan: parts are words and numbers.
+        described = repr((stage, seed, [identities[n] for n in needs], parts))
+        identity = hashlib.sha256(described.encode()).hexdigest()
         identities[name] = identity
         return Task(name, stage, seed, needs, identity=identity, **more)
 
     names = _Names(spec, seed)
-    scores, kind = wanted_scores(spec), score_kind(spec.score.name)
-    kept = recorded(scores) if kind == "trained" else ()
+    scores, kind = words.scores(spec), score_kind(spec.score.name)
+    kept = words.recorded(scores) if kind == "trained" else ()
+    told = [words.of(score) for score in scores]
     if kind != "given" or "subset_only" in spec.baselines:
-        yield task(names.subset, (), {"subset": plain["subset"], **base})
+        yield task(names.subset, (), {"subset": words.of(spec.subset), **base})
     if kind != "given":
         described = _trained(spec, names, facts, net, kept, base)
         for name, needs, parts, more in described:
@@ -270,15 +317,16 @@ def _seed_tasks(
     if (k := graph_neighbors(spec)) is not None:
         yield task(names.neighbors, (names.embed,), {"k": k})
     if kind == "trained":
-        parts = {"extrapolate": plain["extrapolate"], "scores": scores}
+        parts = {"extrapolate": words.of(spec.extrapolate), "scores": told}
         yield task(names.extrapolate, names.extrapolation(), parts)
     else:
         yield task(
-            names.measure, (names.embed,) if kind == "embedded" else (), {"scores": scores, **base}
+            names.measure, (names.embed,) if kind == "embedded" else (), {"scores": told, **base}
         )
     if spec.reference == "full":
         passes = _scoring_passes(spec, total, kept)
         yield task(names.reference, (), net, scores=kept, **passes)
+    retraining = {**base, "model": words.of(spec.model), "retrain": words.of(spec.retrain)}
     for trial in trials(spec, facts, seed):
         selection: tuple[str, ...] = ()
         if trial.method != "full":
@@ -288,12 +336,12 @@ def _seed_tasks(
             parts = {
                 "trial": [trial.method, trial.policy, trial.rate],
                 "params": spec.prune.params if trial.policy == spec.prune.policy else {},
-                "score": wanted,
+                "score": None if wanted is None else [words.of(score) for score in wanted],
                 **base,
             }
             yield task(f"prune-{trial.id}", needs, parts, trial=trial)
             selection = (f"prune-{trial.id}",)
-        parts = {**base, "model": plain["model"], "retrain": plain["retrain"], "rate": trial.rate}
+        parts = {**retraining, "rate": trial.rate}
         count = retrain_passes(spec, facts, trial.n_keep)
         yield task(f"retrain-{trial.id}", selection, parts, trial=trial, passes=count)
 
