@@ -2,7 +2,7 @@
 PYTHON ?= python
 JOBS ?= 2
 
-.PHONY: check format lint types contracts test soak bench schemas
+.PHONY: check format lint types contracts test soak bench schemas docs
 
 check: lint types contracts test
 
@@ -37,6 +37,10 @@ bench:
 	$(PYTHON) -m benchmarks.prepare
 	$(PYTHON) -m benchmarks.quickstart
 	$(PYTHON) -m benchmarks.tracking
+	$(PYTHON) -m benchmarks.console
 
 schemas:
 	$(PYTHON) -m core.schemas
+
+docs:
+	$(PYTHON) -m core.methods

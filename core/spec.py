@@ -205,8 +205,8 @@ class ScoreSpec(AlsoSpec):
 
     also: tuple[AlsoSpec, ...] = ()
     """Further scores, never pruned by: names, or {name: .., preset: .., and so on}."""
-    nets: Literal[1] = 1
-    """Scoring nets that are averaged."""
+    nets: int = Field(default=1, ge=1, le=100)
+    """Scoring nets whose scores are averaged; each is trained on the whole subset."""
     cross_fit: Literal[0] = 0
     """Folds of cross-fitted scoring nets."""
 

@@ -22,7 +22,6 @@ from core.spec import AlsoSpec, DataSpec, ModelSpec, PluginSection, Section, Spe
 # Parts of the contract whose implementation is not in this version.
 _LATER = {
     "sweep": "a sweep is many runs; start it with `prunectl sweep`",
-    "score.nets": "several scoring nets are not in this version; leave it 1",
     "score.cross_fit": "cross-fitting is not in this version; leave it 0",
 }
 _EMBEDDING_FILES = (".npy", ".npz")
@@ -321,6 +320,8 @@ def _fill_score(name: str, given: dict[str, Any], chosen: str) -> Iterator[str]:
         return
     given["preset"] = preset
     merged = _merge(presets[preset], {k: v for k, v in given.items() if v is not None})
+    if name == "score.also":  # recorded from the nets that the main score asks for
+        merged.pop("nets", None)
     given.update(merged)
 
 

@@ -38,7 +38,7 @@ from core.sinks import target
 from core.spec import Spec
 from core.stages import measure
 from core.stages.base import Context, load
-from core.stages.score import oriented, score_seal
+from core.stages.score import oriented, score_seal, subset_scores
 from core.stats import paired, summarise
 
 SCHEMA = 1
@@ -174,9 +174,9 @@ class Summary:
 
     def _measured(self, seed: int, name: str) -> Scores:
         """Measured scores by sample id, NaN where a sample was not scored."""
-        seal = score_seal(self.ctx, f"score-s{seed}", self.spec, name)
+        task = self.ctx.graph[f"extrapolate-s{seed}"]
         values = np.full(len(self.ctx.dataset.train), np.nan, dtype=np.float32)
-        values[load(seal.path / "ids.npy")] = load(seal.path / "values.npy")
+        values[self.ctx.subset_ids(task)] = subset_scores(self.ctx, task, name)
         return values
 
     def _full(self, seed: int, name: str) -> Scores | None:
@@ -260,9 +260,11 @@ class Summary:
         keep, found = self.spec.compute.keep_models, []
         if keep != "none":
             for seed in self.spec.seeds:
-                if self._done(f"score-s{seed}"):
-                    weights = self.ctx.seal(f"score-s{seed}", "net-").path / "weights.pt"
-                    found.append(self._model(weights, f"s{seed}-scoring"))
+                for task in self.ctx.graph.tasks:
+                    if task.stage == "score" and task.seed == seed and self._done(task.id):
+                        weights = self.ctx.seal(task.id, "net-").path / "weights.pt"
+                        which = f"-net{task.net}" if task.net else ""
+                        found.append(self._model(weights, f"s{seed}-scoring{which}"))
         if keep == "all":
             for task in self.ctx.graph.tasks:
                 if task.stage == "retrain" and task.trial and self._done(task.id):

@@ -91,7 +91,7 @@ class Facts:
         """Score tables by seed, of the seeds that have one."""
         files = self.run.path / "scores"
         seeds = [s for s in self.summary["seeds"] if (files / f"seed-{s}.parquet").is_file()]
-        return {seed: read_scores(self.run, seed) for seed in seeds}
+        return {seed: read_scores(self.run, seed, without=("path",)) for seed in seeds}
 
     @cached_property
     def mean_rank(self) -> NDArray[np.float64] | None:

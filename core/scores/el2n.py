@@ -2,10 +2,11 @@
 
 E(i) = || softmax(z(x_i)) - onehot(y_i) ||_2, summed over the epochs that are read. High is kept.
 
-- ``paper``: one evaluation pass after ten epochs of training (averaged over ten
-  nets by the authors).
+- ``paper``: one evaluation pass after ten epochs of training, of a single net.
+- ``ten_nets``: the same, averaged over ten nets as the authors advise, at ten times the cost.
 - ``ccs`` (code of 2210.15809): the training forward, summed over the first ten epochs of one run.
 - ``dual`` (code of 2502.06905): the training forward of the 21st epoch alone.
+- ``legacy_se`` (code of 2506.09010): the training forward of the first two epochs, two nets.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ PRESETS = {
     "paper": {"record": "eval_pass", "epoch": 9, "span": 1},
     "ccs": {"record": "train_forward", "epoch": 0, "span": 10},
     "dual": {"record": "train_forward", "epoch": 20, "span": 1},
+    "ten_nets": {"record": "eval_pass", "epoch": 9, "span": 1, "nets": 10},
+    "legacy_se": {"record": "train_forward", "epoch": 0, "span": 2, "nets": 2},
 }
 
 

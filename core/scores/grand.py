@@ -5,7 +5,8 @@ entropy is e for the bias and e h^T for the weights, so its length is |e| sqrt(1
 backward pass. High is kept. The paper takes all parameters and the mean over ten nets; its claim
 for nets at initialisation did not reproduce (2303.14753), so early epochs are read.
 
-- ``last_layer``: one evaluation pass after ten epochs.
+- ``last_layer``: one evaluation pass after ten epochs, of a single net.
+- ``deepcore`` (code of 2204.08499): the same, averaged over ten nets.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ FORMULA = "|e| sqrt(1 + |h|^2), e = softmax - onehot, h the features before the 
 READS = "probabilities, labels and features of an early epoch"
 WHEN = "like el2n, where the length of the features matters too"
 
-PRESETS = {"last_layer": {"record": "eval_pass", "epoch": 9, "span": 1}}
+PRESETS = {
+    "last_layer": {"record": "eval_pass", "epoch": 9, "span": 1},
+    "deepcore": {"record": "eval_pass", "epoch": 9, "span": 1, "nets": 10},
+}
 
 
 @dataclass(frozen=True)

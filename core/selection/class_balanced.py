@@ -8,6 +8,9 @@ from core.selection.base import Ids, SelectionInput
 
 NEEDS = ("labels",)
 
+FORMULA = "the best of each class, in proportion to its size, n in all"
+WHEN = "data with unequal classes, or a score that empties some"
+
 
 def select(table: SelectionInput, n_keep: int, rate: float, rng: np.random.Generator) -> Ids:
     """The best of each class by score, ties to the lowest id, ``n_keep`` in all.

@@ -6,6 +6,9 @@ import numpy as np
 
 from core.selection.base import Ids, SelectionInput
 
+FORMULA = "n samples drawn evenly, whatever s"
+WHEN = "the baseline every method must beat"
+
 
 def select(table: SelectionInput, n_keep: int, rate: float, rng: np.random.Generator) -> Ids:
     """The first ``n_keep`` of the generator's permutation.

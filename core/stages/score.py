@@ -40,7 +40,8 @@ def produce(task: Task, ctx: Context, missing: list[Entry]) -> None:
 
 def scoring_entries(task: Task, ctx: Context, ids: Ids, role: str) -> list[Entry]:
     """Entries of a scoring run on ``ids``; the reference is one on all ids."""
-    net = Entry("net", ctx.net_parts(task, role, ids, plain(ctx.spec(task).train)))
+    parts = ctx.net_parts(task, role, ids, plain(ctx.spec(task).train))
+    net = Entry("net", {**parts, "net": task.net} if task.net else parts)
     return [net, *(_score_entry(net.key, section) for section in task.scores)]
 
 

@@ -26,6 +26,7 @@ from core.models.base import Net
 from core.models.build import build_net, construct
 from core.paradigms.base import Paradigm
 from core.plan import Task
+from core.rng import derive
 from core.spec import ModelSpec, TrainSpec
 from core.stages.base import Context, Ids, Meter, metered, plain
 from core.store import Seal
@@ -58,7 +59,7 @@ class Training:
         paradigm_module: Any = registry.load("paradigm", spec.paradigm.name)
         paradigm = paradigm_module.make(paradigm_module.Params(**spec.paradigm.params), self.recipe)
         warm_up(task, ctx, paradigm, self.recipe)
-        net = build_net(spec.model, ctx.dataset.train, task.seed, self.role)
+        net = build_net(spec.model, ctx.dataset.train, net_seed(task), self.role)
         checkpoints = CheckpointFolder(
             ctx.store.partial(self.key),
             spec.compute.checkpoint_every.value,
@@ -67,7 +68,7 @@ class Training:
         with metered(ctx) as meter:
             trained = train(
                 net, paradigm, ctx.feed("train"), self.ids, self.recipe,
-                seed=task.seed, role=self.role, compute=ctx.compute, total_steps=self.steps,
+                seed=net_seed(task), role=self.role, compute=ctx.compute, total_steps=self.steps,
                 test=ctx.feed("test"), recorder=recorder, curve=self.curve, checkpoints=checkpoints,
                 control=self.voice,
             )  # fmt: skip
@@ -106,6 +107,11 @@ class Training:
             "metrics": {f"test_{k}": v for k, v in trained.metrics.items()},
             "rate": rate_key(self.task, self.ctx),
         }
+
+
+def net_seed(task: Task) -> int:
+    """Seed of a training: the task's, and one of its own for every further scoring net."""
+    return derive(task.seed, "scoring", "subset", task.net) if task.net else task.seed
 
 
 _WARM: set[str] = set()

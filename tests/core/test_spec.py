@@ -195,7 +195,6 @@ def test_a_window_longer_than_the_training_is_refused(plain_spec: Plain) -> None
 @pytest.mark.parametrize(
     ("over", "path"),
     [
-        ({"score": {"nets": 3}}, "score.nets"),
         ({"score": {"cross_fit": 5}}, "score.cross_fit"),
     ],
 )

@@ -72,6 +72,35 @@ def test_cifar10_du_is_the_papers_recipe() -> None:
     assert spec.extrapolate.params["k"] == "auto"
 
 
+@pytest.mark.parametrize("name", ["cifar10-tdds", "synthetic-cifar100-tdds"])
+def test_tdds_of_the_extrapolation_paper_reads_the_end_in_one_window(name: str) -> None:
+    spec = presets.load_spec(name)
+    assert (spec.score.name, spec.score.preset) == ("tdds", "legacy_se")
+    assert spec.score.params == {"epoch": -10, "span": 10, "decay": 0.9}
+    assert spec.score.window is not None and spec.score.window.length == 10
+    sgd = spec.train.optimizer
+    assert (sgd.name, sgd.lr, sgd.momentum, sgd.weight_decay) == ("sgd", 1e-3, 0.9, 5e-4)
+    assert (spec.train.schedule.name, str(spec.train.epochs)) == ("cosine", "50ep")
+    assert spec.retrain == presets.load_spec("cifar10-du").retrain
+
+
+def test_tdds_of_its_authors_reads_the_first_epochs_of_a_long_training() -> None:
+    spec = presets.load_spec("cifar100-tdds")
+    assert spec.score.params == {"epoch": 0, "span": 60, "decay": 0.9}
+    assert spec.score.window is not None and spec.score.window.length == 20
+    assert (spec.train.optimizer.lr, spec.train.batch, spec.retrain.batch) == (0.1, 100, 128)
+    assert (str(spec.train.epochs), spec.prune.rates) == ("200ep", (0.7,))
+
+
+def test_cifar100_and_its_synthetic_twin_carry_the_cifar10_recipe() -> None:
+    first = presets.load_spec("cifar10-du")
+    for name, model in (("cifar100-du", "resnet18"), ("synthetic-cifar100-du", "resnet50")):
+        spec = presets.load_spec(name)
+        assert (spec.train, spec.score, spec.retrain) == (first.train, first.score, first.retrain)
+        assert spec.model.name == model
+    assert presets.load_spec("synthetic-cifar100-du").data.params["real"] == "cifar100"
+
+
 def test_the_first_folder_that_has_a_name_wins(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

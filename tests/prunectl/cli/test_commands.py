@@ -79,7 +79,7 @@ def test_the_shell_completes_runs_and_presets(new_run: Run, runs: Path) -> None:
     assert _complete("show ", runs) == [new_run.id]
     assert _complete(f"show {new_run.id[:2]}", runs) == [new_run.id]
     assert _complete("run quick", runs) == ["quickstart", "quickstart-sweep"]
-    assert _complete("run --preset cif", runs) == ["cifar10-du"]
+    assert _complete("run --preset cifar10-", runs) == ["cifar10-du", "cifar10-tdds"]
     assert _complete("plugins ext", runs) == ["extrapolator"]
 
 
