@@ -129,6 +129,12 @@ def _check_labels(spec: Spec, facts: DataFacts) -> None:
     if missing and spec.reference == "full":
         what = f"reference: full trains on everything, and {missing:,} samples have no label"
         raise UserError(what, "use reference: none")
+    if missing and "direct" in spec.baselines:
+        what = f"the baseline direct reads every label, and {missing:,} samples have none"
+        raise UserError(what, "leave direct out of baselines")
+    if "direct" in spec.baselines and score_kind(spec.score.name) != "trained":
+        what = f"the baseline direct: {spec.score.name} scores every sample anyway"
+        raise UserError(what, "leave direct out of baselines")
 
 
 def _labelled_size(facts: DataFacts) -> int:
@@ -221,7 +227,10 @@ class _Draft:
         if not scores or len(self.cells) == 1:
             return task
         spec, facts = cells[task.cells[0]]
-        count = facts.n_train if task.stage == "reference" else subset_size(spec, facts)
+        size = subset_size(spec, facts)
+        if task.stage == "direct":
+            return replace(task, **_direct_passes(spec, size, facts.n_train, scores))
+        count = facts.n_train if task.stage == "reference" else size
         return replace(task, **_scoring_passes(spec, count, scores))
 
 
@@ -302,13 +311,8 @@ def _seed_tasks(
     if kind != "given" or "subset_only" in spec.baselines:
         yield task(names.subset, (), {"subset": words.of(spec.subset), **base})
     if kind != "given":
-        passes = _scoring_passes(spec, size, kept)
-        nets: list[_Described] = [
-            (name, (names.subset,), {**net, "net": i} if i else net,
-             {"scores": kept, "net": i, **passes})
-            for i, name in enumerate(names.nets)
-        ]  # fmt: skip
-        for name, needs, parts, more in _embedded(spec, names, nets, base, total):
+        described = _trained(spec, names, facts, net, kept, base)
+        for name, needs, parts, more in described:
             yield task(name, needs, parts, **more)
     if (k := graph_neighbors(spec)) is not None:
         yield task(names.neighbors, (names.embed,), {"k": k})
@@ -327,7 +331,7 @@ def _seed_tasks(
         selection: tuple[str, ...] = ()
         if trial.method != "full":
             needs = names.selection(trial, size)
-            reads_scores = {names.nets[0], names.reference, names.measure} & {*needs}
+            reads_scores = {names.nets[0], names.reference, names.measure, names.direct} & {*needs}
             wanted = _read_by_policy(spec, scores) if reads_scores else None
             parts = {
                 "trial": [trial.method, trial.policy, trial.rate],
@@ -343,6 +347,25 @@ def _seed_tasks(
 
 
 _Described = tuple[str, tuple[str, ...], dict[str, Any], dict[str, Any]]
+
+
+def _trained(
+    spec: Spec, names: _Names, facts: DataFacts, net: dict[str, Any],
+    kept: Sequence[Mapping[str, Any]], base: dict[str, Any],
+) -> list[_Described]:  # fmt: skip
+    """What is trained on the subset, and the embedding."""
+    size, total = subset_size(spec, facts), facts.n_train
+    passes = _scoring_passes(spec, size, kept)
+    nets: list[_Described] = [
+        (name, (names.subset,), {**net, "net": i} if i else net,
+         {"scores": kept, "net": i, **passes})
+        for i, name in enumerate(names.nets)
+    ]  # fmt: skip
+    found = _embedded(spec, names, nets, base, total)
+    if "direct" in spec.baselines:
+        more = {"scores": kept, **_direct_passes(spec, size, total, kept)}
+        found.append((names.direct, (names.subset,), net, more))
+    return found
 
 
 def _embedded(
@@ -368,6 +391,7 @@ class _Names:
             f"{stage}-s{seed}"
             for stage in ("subset", "embed", "measure", "neighbors", "extrapolate", "reference")
         )
+        self.direct = f"direct-s{seed}"
         further = range(1, spec.score.nets if self.kind == "trained" else 1)
         self.nets = (f"score-s{seed}", *(f"score-s{seed}-net{i}" for i in further))
 
@@ -386,6 +410,8 @@ class _Names:
         if method == self.spec.extrapolate.name:
             measured = (*self.extrapolation(), self.extrapolate)
             needs = measured if self.kind == "trained" else (self.measure,)
+        elif method == "direct":
+            needs = (self.subset, self.direct)
         elif method == "full_scores":
             needs = (self.reference,)
         else:
@@ -442,6 +468,18 @@ def _scoring_passes(spec: Spec, count: int, scores: Sequence[Mapping[str, Any]])
         else:
             extra += count * len({e for s in sections for e in epochs_read(s, epochs)})
     return {"passes": train + extra, "extra_passes": extra}
+
+
+def _direct_passes(
+    spec: Spec, size: int, total: int, scores: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """A scoring run, and the other samples after each epoch that some score reads."""
+    epochs = spec.train.epochs.epochs(size, spec.train.batch)
+    read: set[int] = set()
+    for section in scores:
+        read |= set(epochs_read(section, epochs) if "span" in section else range(epochs))
+    own, extra = _scoring_passes(spec, size, scores), (total - size) * len(read)
+    return {"passes": own["passes"] + extra, "extra_passes": own["extra_passes"] + extra}
 
 
 def retrain_steps(spec: Spec, facts: DataFacts, kept: int) -> int:

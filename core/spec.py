@@ -20,7 +20,7 @@ from core.registry import Kind
 from core.units import Duration, Seconds, digest
 
 Method = str
-BASELINES = ("random", "full", "subset_only", "true_random", "full_scores")
+BASELINES = ("random", "full", "subset_only", "true_random", "direct", "full_scores")
 AUGMENTATIONS = ("crop", "flip", "cutout")
 _DEVICE = re.compile(r"^(auto|cpu|mps|cuda:\d+)$")
 
@@ -331,7 +331,7 @@ class Spec(Section):
     prune: PruneSpec
     retrain: RetrainSpec
     baselines: tuple[
-        Literal["random", "full", "subset_only", "true_random", "full_scores"], ...
+        Literal["random", "full", "subset_only", "true_random", "direct", "full_scores"], ...
     ] = (
         "random",
         "full",

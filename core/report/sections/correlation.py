@@ -34,9 +34,14 @@ def correlation(facts: Facts) -> str | None:
     known = any(r.get("reference") for r in rows)
     return section(
         "correlation", "How well the scores were predicted",
-        paragraph(_OPTIMISTIC + (_TRUTH if known else _NO_TRUTH)),
+        paragraph(_OPTIMISTIC + (_TRUTH if known else _NO_TRUTH)), *_coverage(rows),
         _chart(rows, known), _table(rows, known), _recall(rows),
     )  # fmt: skip
+
+
+def _coverage(rows: list[Any]) -> list[str]:
+    held = words.covered(rows)
+    return [paragraph(f"{held}.")] if held else []
 
 
 def _chart(rows: list[Any], known: bool) -> str | None:
