@@ -35,8 +35,12 @@ bench:
 	$(PYTHON) -m benchmarks.all_scores
 	$(PYTHON) -m benchmarks.tdds_memory
 	$(PYTHON) -m benchmarks.policies
+	$(PYTHON) -m benchmarks.augment
+	$(PYTHON) -m benchmarks.bank
+	$(PYTHON) -m benchmarks.prepare
 	$(PYTHON) -m benchmarks.quickstart
 	$(PYTHON) -m benchmarks.tracking
+	$(PYTHON) -m benchmarks.console
 
 schemas:
 	$(PYTHON) -m core.schemas

@@ -112,6 +112,16 @@ def naive_loading(pictures, transform):
     return batch.contiguous(memory_format=torch.channels_last)
 
 
+def naive_cutout(batch, side):
+    """A square of the mean colour in each normalised picture ``[B, C, H, W]``, one by one."""
+    import torch
+
+    for picture in batch:
+        y, x = torch.randint(0, batch.shape[2], (2,)).tolist()
+        top, left = max(0, y - side // 2), max(0, x - side // 2)
+        picture[:, top : y + side // 2, left : x + side // 2] = 0.0
+
+
 def naive_recording(history, ids, logits, targets):
     """Each sample's probability of its label into a list under its id, one by one."""
     probs = logits.detach().softmax(1)
@@ -135,3 +145,46 @@ def naive_epoch(net, optimizer, pictures, transform, ids, history, targets, batc
             naive_recording(history, ids[part], logits, y)
         cross_entropy(logits, y).backward()
         optimizer.step()
+
+
+def bare_decoding(decode, paths, workers):
+    """Seconds that forked processes need to decode their shares and forget them; none of them
+    starts before all are there."""
+    import multiprocessing
+    import time
+
+    context = multiprocessing.get_context("fork")
+    ready = context.Barrier(workers + 1)
+
+    def work(share):
+        ready.wait()
+        for path in share:
+            decode(path)
+
+    processes = [context.Process(target=work, args=(paths[i::workers],)) for i in range(workers)]
+    for process in processes:
+        process.start()
+    ready.wait()
+    start = time.perf_counter()
+    for process in processes:
+        process.join()
+    return time.perf_counter() - start
+
+
+def naive_pictures(paths, size):
+    """One process, whole pictures, everything in a list."""
+    from PIL import Image
+
+    pictures = []
+    for path in paths:
+        with Image.open(path) as picture:
+            pictures.append(np.asarray(picture.convert("RGB").resize((size, size))))
+    return np.stack(pictures)
+
+
+def naive_bank(folder):
+    """Every array of a prepared dataset in memory, every path a string."""
+    arrays = [np.load(file) for file in sorted(folder.rglob("*.npy"))]
+    blob = (folder / "train" / "path.npy").read_bytes()[128:]
+    ends = np.load(folder / "train" / "path.offsets.npy").tolist()
+    return arrays, [blob[a:b].decode() for a, b in zip(ends, ends[1:], strict=False)]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from core import registry
 from core.artifacts import read_kept, read_scores
+from core.data.bank import Dataset
 from core.errors import UserError, nearest
 from core.runs import Run
 
@@ -147,6 +148,13 @@ def _consensus(run: Run, rows: Sequence[Row]) -> dict[str, Any]:
     return {
         **_about(run, ids, tables[0]), "how": how, "mean_rank": mean[ids], "kept_by": votes[ids],
     }  # fmt: skip
+
+
+def source_rows(selection: Selection, dataset: Dataset) -> Ids:
+    """The kept samples' rows in the source's training part (where ``data.test_fraction`` and
+    ``data.validation`` take samples out, ids count only what is left), sorted int64 ``[n]``."""
+    rows = dataset.train.row
+    return selection.ids if rows is None else np.asarray(rows)[selection.ids]
 
 
 def descending_ranks(values: NDArray[Any]) -> NDArray[np.float64]:

@@ -78,27 +78,34 @@ def _prepare(job: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _report(job: Mapping[str, Any]) -> dict[str, Any]:
-    from core.report.many.page import write_runs
+    from core.report.many.page import write_runs, write_sweep
     from core.report.run import write_report
     from core.runs import Run
+    from core.sweeps import Sweep
 
     out = Path(job["out"]) if job.get("out") else None
+    if "sweep" in job:
+        return {"path": str(write_sweep(Sweep(Path(job["sweep"])), out))}
     if "runs" in job:
-        return {
-            "path": str(write_runs([Run(Path(path)) for path in job["runs"]], Path(job["out"])))
-        }
+        return {"path": str(write_runs(_labelled(job), Path(job["out"])))}
     return {"path": str(write_report(Run(Path(job["run"])), out))}
 
 
-def _compare(job: Mapping[str, Any]) -> dict[str, Any]:
-    from core.comparison.build import build
-    from core.comparison.entries import read_entry, short_labels
+def _labelled(job: Mapping[str, Any]) -> dict[str, Any]:
+    from core.comparison.entries import short_labels
     from core.runs import Run
 
     runs = [Run(Path(path)) for path in job["runs"]]
     labels = job.get("labels") or short_labels([run.id for run in runs])
-    entries = [read_entry(run, label) for run, label in zip(runs, labels, strict=True)]
-    return build(entries, job.get("baseline"))
+    return dict(zip(labels, runs, strict=True))
+
+
+def _compare(job: Mapping[str, Any]) -> dict[str, Any]:
+    from core.comparison.build import build
+    from core.comparison.entries import read_entry
+
+    entries = [read_entry(run, label) for label, run in _labelled(job).items()]
+    return build(entries, job.get("baseline"), job.get("absent") or ())
 
 
 def _estimate_sweep(job: Mapping[str, Any]) -> dict[str, Any]:

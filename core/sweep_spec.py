@@ -76,6 +76,10 @@ class SweepSpec:
         for values in itertools.product(*self.axes.values()):
             yield dict(zip(self.axes, values, strict=True))
 
+    def first(self) -> Spec:
+        """The spec of the first cell."""
+        return parse_spec(assigned(self.base, next(self.settings())), self.name)
+
     def cells(self) -> tuple[Cell, ...]:
         """All cells. SpecError listing every problem of every cell, each once."""
         width = max(2, len(str(self.count - 1)))

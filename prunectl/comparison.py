@@ -31,8 +31,9 @@ class Grid:
     rows: Sequence[Sequence[str]]
 
 
-def grids(found: Row) -> list[Grid]:
-    """Settings that differ, then for every data set and metric the figures and the front."""
+def grids(found: Row, *, wide: bool = False) -> list[Grid]:
+    """Settings that differ, then for every data set and metric the figures and the front. ``wide``:
+    also the cost of figures that are on no front, for where lines may be long."""
     tables = [settings(found)] if found["settings"] else []
     several = len(found["groups"]) > 1
     for group in found["groups"]:
@@ -40,7 +41,8 @@ def grids(found: Row) -> list[Grid]:
             rows = [row for row in group["rows"] if row["metric"] == metric]
             where = f" on {group['data']['name']} ({', '.join(group['runs'])})" if several else ""
             about = f"{_plain(metric)}{where}"
-            tables += [_figures(found, group, about, rows), _front(group, about, rows)]
+            tables.append(_figures(found, group, about, rows, wide))
+            tables.append(_front(group, about, rows, _short(found)))
     return tables
 
 
@@ -66,7 +68,7 @@ def sentences(found: Row) -> list[str]:
 def markdown(found: Row) -> str:
     """All of it as Markdown."""
     blocks = []
-    for grid in grids(found):
+    for grid in grids(found, wide=True):
         names = [_cell(name.rstrip(">")) for name in grid.columns]
         rule = ["---:" if name.endswith(">") else "---" for name in grid.columns]
         lines = [names, rule, *([_cell(c) for c in row] for row in grid.rows)]
@@ -96,33 +98,35 @@ def _plain_values(group: Row, row: Row) -> Iterator[Any]:
     yield from (row[name] for name in CSV_COLUMNS[17:])
 
 
-def _figures(found: Row, group: Row, about: str, rows: Sequence[Row]) -> Grid:
+def _figures(found: Row, group: Row, about: str, rows: Sequence[Row], wide: bool) -> Grid:
     base = found["baseline"]
     name = base["method"] if base["run"] is None else f"{base['run']} ({base['method']})"
+    short = _short(found)
     columns = (
         "run", "method", "policy", "rate", "mean>", "std>", "n>",
-        f"points above {name} [95%]", "seconds>", "passes>", "time saved %>",
+        f"points above {name} [95%]", *(("seconds>", "passes>") if wide else ()), "saved %>",
     )  # fmt: skip
     lines = [
         [
-            _labels(group, row), row["method"], row["policy"] or words.DASH, _rate(row["rate"]),
-            words.percent(row["mean"]), words.percent(row["std"]), str(row["n"]),
-            words.versus_random(row["versus"]), _seconds(row["loop_seconds"]),
-            words.count(row["loop_passes"]), words.percent(row["saving"], 1),
+            _labels(group, row, short), row["method"], row["policy"] or words.DASH,
+            _rate(row["rate"]), words.percent(row["mean"]), words.percent(row["std"]),
+            str(row["n"]), words.versus_random(row["versus"]),
+            *((_seconds(row["loop_seconds"]), words.count(row["loop_passes"])) if wide else ()),
+            words.percent(row["saving"], 1),
         ]
         for row in rows
     ]  # fmt: skip
-    return Grid(f"{about} in percent, by prune rate, and the loop's total cost", columns, lines)
+    return Grid(f"{about} in percent, by prune rate, and the time saved", columns, lines)
 
 
-def _front(group: Row, about: str, rows: Sequence[Row]) -> Grid:
+def _front(group: Row, about: str, rows: Sequence[Row], short: Mapping[str, str]) -> Grid:
     on = [row for row in rows if row["front_seconds"] or row["front_passes"]]
     by = "passes" if not group["seconds_comparable"] else "seconds"
     on.sort(key=lambda row: (row[f"loop_{by}"] is None, row[f"loop_{by}"] or 0.0))
     lines = [
         [
-            _labels(group, row), row["method"], row["policy"] or words.DASH, _rate(row["rate"]),
-            words.percent(row["mean"]), _seconds(row["loop_seconds"]),
+            _labels(group, row, short), row["method"], row["policy"] or words.DASH,
+            _rate(row["rate"]), words.percent(row["mean"]), _seconds(row["loop_seconds"]),
             words.count(row["loop_passes"]), _fronts(row),
         ]
         for row in on
@@ -138,12 +142,20 @@ def _fronts(row: Row) -> str:
     return ", ".join(what for what in ("seconds", "passes") if row[f"front_{what}"])
 
 
-def _labels(group: Row, row: Row) -> str:
-    labels = row["runs"]
+def _labels(group: Row, row: Row, short: Mapping[str, str]) -> str:
+    labels = [short[label] for label in row["runs"]]
     if len(labels) == len(group["runs"]):
         return labels[0] if len(labels) == 1 else "all"
     more = f" +{len(labels) - _SHOWN_LABELS}" if len(labels) > _SHOWN_LABELS else ""
     return ", ".join(labels[:_SHOWN_LABELS]) + more
+
+
+def _short(found: Row) -> dict[str, str]:
+    """Labels for crowded tables: the numbers of a sweep's cells, where all are cells."""
+    labels = [str(run["label"]) for run in found["runs"]]
+    numbers = [label.partition("-")[0] for label in labels]
+    told = len(set(numbers)) == len(labels) and all(n.isdigit() for n in numbers)
+    return dict(zip(labels, numbers if told else labels, strict=True))
 
 
 def _plain(metric: str) -> str:

@@ -10,17 +10,19 @@ from contextlib import suppress
 from pathlib import Path
 
 from core.errors import MachineError, UserError
-from core.events import RunStarted
+from core.events import RunStarted, SweepStarted
 from core.journal import read
 from core.locks import try_lock
-from core.runs import Run
+from core.runs import Folder, Run
 from core.sinks import target
+from core.spec import Spec
 from core.spec_load import parse_spec, read_yaml
+from core.sweeps import Sweep
 
 _POLL_SECONDS = 0.2
 
 
-def word(run: Run) -> str | None:
+def word(run: Folder) -> str | None:
     """One line on a run that is over; a shipper is started again if there is work and none."""
     how = target.sending(run)
     if not how.tracked or not begun(run):
@@ -38,14 +40,14 @@ def word(run: Run) -> str | None:
     return f"MLflow: points are still being sent in the background ({later} waits for them)"
 
 
-def _where(run: Run) -> str:
+def _where(run: Folder) -> str:
     chosen = target.target_of(run)
     return chosen.uri if chosen is not None and chosen.uri else "see it with: prunectl ui"
 
 
-def begun(run: Run) -> bool:
+def begun(run: Folder) -> bool:
     """Whether a worker ever got as far as to have something to tell."""
-    return any(isinstance(record.event, RunStarted) for record in read(run.journal))
+    return any(isinstance(record.event, RunStarted | SweepStarted) for record in read(run.journal))
 
 
 def shipping(runs: Path) -> bool:
@@ -58,16 +60,23 @@ def shipping(runs: Path) -> bool:
     return free is None
 
 
-def enrol(run: Run) -> None:
+def enrol(run: Folder) -> None:
     """See to it that a named run is tracked. UserError when its spec says it is not to be."""
     if target.target_of(run) is None:
-        spec = parse_spec(read_yaml(run.spec_file), str(run.spec_file))
-        if not spec.tracking.enabled:
+        tracked = _spec(run).tracking
+        if not tracked.enabled:
             raise UserError(f"{run.id} is not tracked", "its spec has tracking.enabled: false")
-        target.note_target(run, spec.tracking)
+        target.note_target(run, tracked)
 
 
-def send(runs: Path, wanted: Iterable[Run], say: Callable[[str], None]) -> None:
+def _spec(folder: Folder) -> Spec:
+    if isinstance(folder, Sweep):
+        return folder.spec().first()
+    file = Run(folder.path).spec_file
+    return parse_spec(read_yaml(file), str(file))
+
+
+def send(runs: Path, wanted: Iterable[Folder], say: Callable[[str], None]) -> None:
     """Return when everything that is in the wanted runs now is on their servers.
 
     MachineError when a server does not take it; nothing is lost then. Whoever holds the shipper's
@@ -87,7 +96,7 @@ def send(runs: Path, wanted: Iterable[Run], say: Callable[[str], None]) -> None:
             raise _unsent(left[0], target.sending(left[0]).problem or _last_line(runs))
 
 
-def _sent(run: Run) -> bool:
+def _sent(run: Folder) -> bool:
     return target.sending(run).complete
 
 
@@ -100,7 +109,7 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
         raise
 
 
-def _watch(runs: Path, left: list[Run], started: float, say: Callable[[str], None]) -> None:
+def _watch(runs: Path, left: list[Folder], started: float, say: Callable[[str], None]) -> None:
     """Wait for the shipper that holds the lock: until it is done, fails or goes."""
     say("a shipper is at work; waiting for it")
     while shipping(runs) and not all(_sent(run) for run in left):
@@ -112,7 +121,7 @@ def _watch(runs: Path, left: list[Run], started: float, say: Callable[[str], Non
         time.sleep(_POLL_SECONDS)
 
 
-def _unsent(run: Run, problem: str) -> MachineError:
+def _unsent(run: Folder, problem: str) -> MachineError:
     todo = f"nothing is lost; try again later: prunectl sync {run.id}"
     return MachineError(f"{run.id} could not be sent: {problem}", todo)
 

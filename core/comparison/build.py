@@ -17,11 +17,14 @@ from core.stats import summarise
 Row = dict[str, Any]
 
 
-def build(entries: Sequence[Entry], baseline: str | None = None) -> dict[str, Any]:
+def build(
+    entries: Sequence[Entry], baseline: str | None = None, absent: Sequence[str] = ()
+) -> dict[str, Any]:
     """Settings that differ, figures with paired differences, Pareto fronts, and what to know.
 
     Figures of different data stand in groups of their own and are never compared. A row that
     several runs share (the same retrainings at the same cost) appears once, with all their labels.
+    ``absent``: sentences about runs that are not among the entries; they go before all notes.
     """
     chosen = choose(entries, baseline)
     groups: dict[str, list[Entry]] = defaultdict(list)
@@ -33,7 +36,7 @@ def build(entries: Sequence[Entry], baseline: str | None = None) -> dict[str, An
         "runs": [_about(e) for e in entries],
         "settings": differing(entries),
         "groups": found,
-        "notes": notes.about(entries, chosen, found),
+        "notes": [*absent, *notes.about(entries, chosen, found)],
     }
 
 

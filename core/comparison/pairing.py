@@ -42,7 +42,7 @@ def choose(entries: Sequence[Entry], text: str | None) -> Baseline:
     if text is None or text in methods:
         return Baseline(text or USUAL)
     found = [e for e in entries if text in (e.id, e.label)] or [
-        e for e in entries if e.id.startswith(text)
+        e for e in entries if e.id.startswith(text) or e.label.startswith(text)
     ]
     if len(found) == 1:
         return Baseline(found[0].method, found[0])
@@ -50,7 +50,7 @@ def choose(entries: Sequence[Entry], text: str | None) -> Baseline:
         raise UserError(f"the baseline '{text}' fits {len(found)} of the runs")
     raise UserError(
         f"no method or run here is called '{text}'",
-        nearest(text, [*methods, *(e.id for e in entries)]),
+        nearest(text, [*methods, *(e.label for e in entries)]),
     )
 
 

@@ -92,6 +92,12 @@ def load(file: Path) -> npt.NDArray[Any]:
     return array
 
 
+def load_mapped(file: Path) -> npt.NDArray[Any]:
+    """An .npy as a read-only map, so that its pages are read when they are looked at."""
+    array: npt.NDArray[Any] = np.load(file, mmap_mode="r", allow_pickle=False)
+    return array
+
+
 def write_texts(file: Path, texts: Iterable[str]) -> None:
     """Strings (file names of any bytes among them) as FILE.npy and FILE.offsets.npy."""
     raw = [text.encode("utf-8", "surrogateescape") for text in texts]
@@ -103,10 +109,10 @@ def write_texts(file: Path, texts: Iterable[str]) -> None:
 
 def read_texts(file: Path) -> Texts:
     """What :func:`write_texts` wrote, the blob mapped (an empty one cannot be)."""
-    offsets = load(file.with_suffix(".offsets.npy"))
+    offsets = load_mapped(file.with_suffix(".offsets.npy"))
     if offsets[-1] == 0:
         return Texts(np.zeros(0, dtype=np.uint8), offsets)
-    blob = np.load(file, mmap_mode="r", allow_pickle=False)
+    blob = load_mapped(file)
     if len(blob) != offsets[-1]:
         raise ValueError(f"{file.name} has another length")
     return Texts(blob, offsets)

@@ -92,6 +92,7 @@ def prepare_pictures(
             samples(found.train, slice(0, trained)),
             None if found.test is None else samples(found.test, slice(trained, total)),
             found.classes,
+            unlabelled=bool((found.train < 0).any()),
             stratified=True,
             without={"train": bad[bad < trained], "test": bad[bad >= trained] - trained},
             progress=nearly,

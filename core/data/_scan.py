@@ -51,6 +51,11 @@ def scan(root: Path, part: str = "") -> Scan:
     return found
 
 
+def pictures_in(root: Path, part: str) -> list[Entry]:
+    """All pictures in ``root / part``, however deep, sorted; paths are those below ``root``."""
+    return sorted(_pictures(os.path.join(root, part), part, Counter(), frozenset()))
+
+
 def _pictures(
     folder: str, shown: str, others: Counter[str], above: frozenset[tuple[int, int]]
 ) -> Iterator[Entry]:

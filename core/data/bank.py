@@ -20,7 +20,7 @@ from core.data import _npy as npy
 from core.errors import MachineError
 from core.files import fsync_folder, read_json, write_json
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the same source would be written as other bytes; part of the cache key."""
 
 Ids = npt.NDArray[np.int64]
@@ -48,7 +48,7 @@ class SampleBank:
     images (length C), per feature for vectors (length D); the std of a constant is 1. Population
     standard deviation. ``fingerprint``: SHA-256 over dtype, shape and bytes of the inputs; targets
     are not in it (see :func:`targets_digest`). Optional columns of length N: ``path``, ``source``,
-    ``truth``.
+    ``truth``, and ``row``: int64, the sample's row in the source's part, where rows were left out.
     """
 
     inputs: npt.NDArray[Any]
@@ -60,6 +60,7 @@ class SampleBank:
     path: Sequence[str] | None = None
     source: npt.NDArray[Any] | None = None
     truth: npt.NDArray[Any] | None = None
+    row: Ids | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -132,6 +133,9 @@ def write_bank(
         npy.write_texts(folder / "path.npy", [samples.path[int(i)] for i in ids])
     for column in set(columns) - {"path"}:
         npy.write_whole(folder / f"{column}.npy", np.asarray(getattr(samples, column))[ids])
+    if not np.array_equal(ids, np.arange(len(inputs))):
+        npy.write_whole(folder / "row.npy", np.asarray(ids, dtype=np.int64))
+        columns.append("row")
     about = {
         "format": FORMAT,
         "fingerprint": sha.hexdigest(),
@@ -155,7 +159,7 @@ def seal_dataset(folder: Path, name: str) -> Dataset:
 
 
 def open_dataset(folder: Path) -> Dataset:
-    """Open a prepared dataset: labels in memory, inputs mapped.
+    """Open a prepared dataset: labels in memory, inputs and columns mapped.
 
     Sizes, shapes, labels and the joined fingerprint are checked, the inputs' bytes are not
     (:func:`verify_inputs`). MachineError when the folder holds no whole dataset.
@@ -208,7 +212,7 @@ def _open_bank(folder: Path) -> SampleBank:
     columns: dict[str, Any] = {}
     for column in about["columns"]:
         file = folder / f"{column}.npy"
-        columns[column] = npy.read_texts(file) if column == "path" else npy.load(file)
+        columns[column] = npy.read_texts(file) if column == "path" else npy.load_mapped(file)
         if len(columns[column]) != len(inputs):
             raise ValueError(f"{folder.name}/{column} has another length")
     return SampleBank(

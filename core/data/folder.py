@@ -5,6 +5,7 @@ of which ``data.test_fraction`` is held out, class by class. Classes are the nam
 folders, sorted; ids follow the sorted paths. With ``data.size`` the shorter side is brought to that
 many pixels and the middle square kept; without it all pictures must be of one size. Colours become
 RGB, transparency is laid over white, EXIF orientation is applied. Hidden files are passed over.
+``data.unlabelled`` names a folder of pictures without a label, which come after the labelled ones.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Container, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +22,7 @@ import numpy.typing as npt
 
 from core.data import _broken
 from core.data._pictures import Collection, bank_bytes, prepare_pictures
-from core.data._scan import Entry, Scan, scan
+from core.data._scan import Entry, Scan, pictures_in, scan
 from core.data.assemble import check_test_option
 from core.data.bank import Dataset
 from core.data.base import DataSpec, Progress, refuse_options
@@ -41,6 +42,8 @@ class Params:
     """What pictures are converted to: 3 channels or 1."""
     test_folder: str | None = None
     """Folder with the test pictures beside train; null takes test, else val."""
+    unlabelled: str | None = None
+    """Folder with training pictures that have no label, beside train or the class folders."""
     skip_broken: bool = False
     """Leave unreadable pictures out and list them in broken.txt, instead of stopping."""
 
@@ -52,12 +55,15 @@ class _Found:
     root: Path
     train: Scan
     test: Scan | None
+    unlabelled: list[Entry] = field(default_factory=list)
 
     def entries(self) -> Iterator[Entry]:
         """All pictures, the training ones first, in the order of their ids."""
-        for part in (self.train, self.test):
-            for pictures in part.classes.values() if part else ():
-                yield from pictures
+        for pictures in self.train.classes.values():
+            yield from pictures
+        yield from self.unlabelled
+        for pictures in self.test.classes.values() if self.test else ():
+            yield from pictures
 
 
 class _Files:
@@ -109,7 +115,7 @@ def prepare(
     paths = [path for path, _, _ in found.entries()]
     collection = Collection(
         pictures=_Files(found.root, paths),
-        train=_labels(found.train, classes),
+        train=np.append(_labels(found.train, classes), np.full(len(found.unlabelled), -1)),
         test=None if found.test is None else _labels(found.test, classes),
         classes=classes,
         paths=paths,
@@ -148,12 +154,16 @@ def _find(root: Path | None, data: DataSpec) -> _Found:
             f"data.root {root} is not a folder" if root.exists() else f"there is no folder {root}"
         )
         raise UserError(what, f"set data.root to a folder of pictures; {_LAYOUT}")
-    test = _test_folder(root, Params(**data.params).test_folder)
+    params = Params(**data.params)
+    test = _test_folder(root, params.test_folder)
+    unlabelled = _unlabelled(root, params.unlabelled)
     if not _has_parts(root):
-        found = _Found(root, scan(root), None)
+        found = _Found(root, scan(root), None, unlabelled)
+        found.train.classes.pop(params.unlabelled or "", None)
         _check_train(root, found.train)
     else:
-        found = _Found(root, scan(root, TRAIN), None if test is None else scan(root, test))
+        tested = None if test is None else scan(root, test)
+        found = _Found(root, scan(root, TRAIN), tested, unlabelled)
         _check_train(root / TRAIN, found.train)
     if test is not None and found.test is not None:
         _check_test(root / test, found.test, found.train)
@@ -175,6 +185,19 @@ def _test_folder(root: Path, wanted: str | None) -> str | None:
         there = nearest(wanted, _folders(root))
         raise UserError(f"data.test_folder: there is no folder {root / wanted}", there)
     return wanted or next((name for name in TESTS if (root / name).is_dir()), None)
+
+
+def _unlabelled(root: Path, wanted: str | None) -> list[Entry]:
+    """Pictures of the folder of unlabelled ones; none when no such folder is named."""
+    if wanted is None:
+        return []
+    if wanted not in _folders(root) or wanted in (TRAIN, *TESTS):
+        others = [name for name in _folders(root) if name not in (TRAIN, *TESTS)]
+        raise UserError(f"data.unlabelled: '{wanted}' is no folder for it", nearest(wanted, others))
+    found = pictures_in(root, wanted)
+    if not found:
+        raise UserError(f"there are no pictures in {root / wanted}", "leave data.unlabelled out")
+    return found
 
 
 def _folders(folder: Path) -> list[str]:

@@ -79,7 +79,8 @@ def _agreement(nodes: Mapping[str, Node], row: Mapping[str, Any], ms: int) -> No
     for node in nodes.values():
         if node.params.get("seed") != str(row["seed"]):
             continue
-        if node.id == f"score-s{row['seed']}" or node.params.get("method") == row["method"]:
+        alone = "sweep" not in node.tags  # else several methods may predict its scores
+        if alone and node.id == f"score-s{row['seed']}" or node.params["method"] == row["method"]:
             node.tell("extrapolation/spearman_full", reference.get("spearman"), ms)
 
 
@@ -104,18 +105,20 @@ def _parent(node: Node, spec: Mapping[str, Any], summary: Mapping[str, Any], ms:
     node.tags[NOTE] = names.text_of(note(summary), names.MAX_TAG)
 
 
-def note(summary: Mapping[str, Any]) -> str:
-    """The trade-off as a Markdown table, for the run's page."""
+def note(summary: Mapping[str, Any], cell: str | None = None) -> str:
+    """The trade-off as a Markdown table, for the run's page; ``cell`` is a first column."""
     savings = {
         (row["method"], row["policy"], row["rate"]): row["saving"]
         for row in (summary.get("cost") or {}).get("by_rate") or ()
     }
-    titles = ("method", "rate", "metric", "mean", "std", "n", "saving")
+    first = () if cell is None else ("cell",)
+    titles = (*first, "method", "rate", "metric", "mean", "std", "n", "saving")
     lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     for row in summary.get("tradeoff") or ():
         saving = savings.get((row["method"], row["policy"], row["rate"]))
         cells = [
-            row["method"], f"{row['rate']:g}", row["metric"], _shown(row["mean"]),
+            *(() if cell is None else (cell,)), row["method"], f"{row['rate']:g}",
+            row["metric"], _shown(row["mean"]),
             _shown(row["std"]), str(row["n"]), "" if saving is None else f"{saving:+.1%}",
         ]  # fmt: skip
         lines.append("| " + " | ".join(cells) + " |")

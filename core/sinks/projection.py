@@ -35,8 +35,7 @@ class Projection:
         self._plan: dict[str, Mapping[str, Any]] = {}
         self._costs: dict[str, Mapping[str, Any]] = {}
         self._heldout: dict[tuple[int, str], tuple[float | None, int]] = {}
-        self._children: dict[tuple[str, str], str] = {}
-        self._cells: tuple[str, ...] = _ALONE
+        self._task: str | None = None
 
     @property
     def parent(self) -> Node | None:
@@ -47,7 +46,7 @@ class Projection:
         """Take in records."""
         for record in records:
             self.last_ms = round(record.ts * 1000)
-            self._cells = getattr(record, "cells", ()) or _ALONE
+            self._task = record.task
             self._take(record.event, self.last_ms)
 
     @singledispatchmethod
@@ -73,9 +72,6 @@ class Projection:
     @_take.register
     def _(self, event: ev.Plan, ms: int) -> None:
         self._plan = {str(task.get("task")): task for task in event.tasks}
-        for task, about in self._plan.items():
-            for cell in self._cells_of(task) if about.get("stage") == "retrain" else ():
-                self._children[str(about.get("trial")), cell] = _child_id(task, about)
 
     @_take.register
     def _(self, event: ev.TaskStarted, ms: int) -> None:
@@ -100,15 +96,13 @@ class Projection:
 
     @_take.register
     def _(self, event: ev.Extrapolated, ms: int) -> None:
-        for cell in self._cells if event.chosen else ():
+        for cell in self._cells_of(self._task or "") if event.chosen else ():
             place = (event.seed, cell)
             if place in self._heldout or event.score != main_score(self._spec(cell)):
                 continue
             self._heldout[place] = (event.heldout, ms)
             node = self.nodes.get(f"score-s{event.seed}")
-            if (
-                node is not None and not cell
-            ):  # of a sweep, several methods may predict these scores
+            if node is not None and not cell:  # in a sweep several methods may predict its scores
                 node.tell("extrapolation/spearman", event.heldout, ms)
 
     @_take.register
@@ -125,8 +119,8 @@ class Projection:
 
     @_take.register
     def _(self, event: ev.TrialFinished, ms: int) -> None:
-        cell = self._cells[0]
-        node = self.nodes.get(self._children.get((event.trial, cell), ""))
+        task = self._task or f"retrain-{event.trial}"
+        node, cell = self._node_of(task), self._cells_of(task)[0]
         if node is None:
             return
         for name, value in event.metrics.items():
@@ -232,8 +226,13 @@ class Projection:
 def _environment(event: ev.RunStarted) -> dict[str, str]:
     tags = {"host": event.host, "device": event.device, "threads": str(event.threads)}
     tags |= {"precision": event.precision}
-    tags |= {f"version.{names.key(k)}": str(v) for k, v in event.versions.items()}
-    commit = event.versions.get("git")
+    return tags | environment(event.versions)
+
+
+def environment(versions: Mapping[str, str]) -> dict[str, str]:
+    """Versions and the commit as tags."""
+    tags = {f"version.{names.key(k)}": str(v) for k, v in versions.items()}
+    commit = versions.get("git")
     return tags | ({"mlflow.source.git.commit": str(commit)} if commit else {})
 
 

@@ -19,10 +19,12 @@ from types import FrameType
 
 from core.errors import PrunectlError
 from core.locks import try_lock
-from core.runs import Run
+from core.runs import Folder
 from core.sinks import target
 from core.sinks.server import Refused, Server, Unreachable
 from core.sinks.shipping import REPORT, RunShipper
+from core.sinks.sweep_shipping import SweepShipper
+from core.sweeps import Sweep
 
 POLL_SECONDS = 1.0
 IDLE_SECONDS = 60.0
@@ -78,7 +80,7 @@ class Shipper:
         """Whether a tracked run has a worker."""
         return any(run.state().alive for run in target.tracked_runs(self.runs))
 
-    def _one(self, run: Run) -> bool:
+    def _one(self, run: Folder) -> bool:
         shipper = self._shipper(run)
         if shipper is None:
             return False
@@ -92,14 +94,14 @@ class Shipper:
         self.pending = self.pending or not shipper.settled
         return shipper.alive
 
-    def _shipper(self, run: Run) -> RunShipper | None:
+    def _shipper(self, run: Folder) -> RunShipper | None:
         """The run's shipper; None when all of it was sent by an earlier one."""
         known = self._open.get(run.path)
         if known is None:
             where = target.target_of(run)
             if where is None:
                 return None
-            known = RunShipper(run, where)
+            known = _opened(run, where)
             if (
                 known.cursor.closed
                 and not known.new_report
@@ -142,14 +144,18 @@ class Shipper:
             self._servers[address] = MlflowServer(address)
         return self._servers[address]
 
-    def _problem(self, run: Run, problem: str) -> None:
+    def _problem(self, run: Folder, problem: str) -> None:
         self.pending = True
         if self._told.get(run.path) != problem:  # the log says what changes, not how often
             self._told[run.path] = problem
             print(f"{time.strftime('%F %T')} {run.id}: {problem}", file=sys.stderr, flush=True)
 
 
-def _signature(run: Run) -> tuple[int, int]:
+def _opened(folder: Folder, where: target.Target) -> RunShipper:
+    return SweepShipper(folder, where) if isinstance(folder, Sweep) else RunShipper(folder, where)
+
+
+def _signature(run: Folder) -> tuple[int, int]:
     """What changes when a closed run has something new: journal bytes, time of the report."""
     size = run.journal.stat().st_size if run.journal.exists() else 0
     return size, _modified(run.path / REPORT)

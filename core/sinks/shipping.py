@@ -7,7 +7,7 @@ from pathlib import Path
 
 from core.files import read_json, sha256, write_json
 from core.journal import Tail
-from core.runs import Run
+from core.runs import Folder, Run
 from core.sinks import target
 from core.sinks.cursor import Cursor, Sent
 from core.sinks.nodes import PARENT, RUNNING, Node, Point
@@ -24,12 +24,12 @@ Artifact = tuple[str, str, str | None]
 class RunShipper:
     """One run on its way. :meth:`look` and :meth:`ship` may be called as often as wanted."""
 
-    def __init__(self, run: Run, where: target.Target) -> None:
+    def __init__(self, run: Folder, where: target.Target) -> None:
         self.run = run
         self.where = where
         self.address = where.address(run.runs)
         self.cursor = Cursor.load(run.path / target.CURSOR_FILE)
-        self.projection = Projection()
+        self.projection = self._projected()
         self.alive = True
         self._tail = Tail(run.journal)
         self._digests: dict[Path, tuple[int, int, str]] = {}
@@ -170,15 +170,19 @@ class RunShipper:
         parent = self.cursor.nodes[PARENT].run_id
         return {"mlflow.parentRunId": parent} if node.id != PARENT and parent else {}
 
+    def _projected(self) -> Projection:
+        return Projection()
+
     def _conclude(self) -> None:
         """Add what summary and files know, now that the run is over."""
-        summary = self.run.summary()
+        run = Run(self.run.path)
+        summary = run.summary()
         if summary is None:
             return
         self.projection.conclude(summary, lambda path: self._digest(self.run.path / path))
         picture = self.run.path / PICTURE
         made = picture.stat().st_mtime if picture.exists() else 0.0
-        if summary.get("tradeoff") and made < self.run.summary_file.stat().st_mtime:
+        if summary.get("tradeoff") and made < run.summary_file.stat().st_mtime:
             from core.sinks.picture import draw
 
             draw(summary, picture)
@@ -186,13 +190,16 @@ class RunShipper:
     def _complete_summary(self, run_id: str) -> None:
         """Fill the ``mlflow`` block of a summary that was written before the server had the run.
         The worker is gone, and a new one needs seconds before it writes a summary."""
-        summary = read_json(self.run.summary_file)
+        self._complete(Run(self.run.path).summary_file, run_id)
+
+    def _complete(self, file: Path, run_id: str) -> None:
+        summary = read_json(file)
         if isinstance(summary, dict) and summary.get("mlflow") is None:
             summary["mlflow"] = {
                 "tracking_uri": self.cursor.tracking_uri,
                 "experiment_id": self.cursor.experiment_id, "run_id": run_id,
             }  # fmt: skip
-            write_json(self.run.summary_file, summary)
+            write_json(file, summary)
 
     def _files(self, node: Node) -> Iterator[Artifact]:
         """The artifacts of a node that is over."""

@@ -17,8 +17,9 @@ from typing import Any
 
 from core.errors import MachineError
 from core.files import disk_errors, read_json, write_json
-from core.runs import Run, list_runs, worker_environment
+from core.runs import Folder, list_runs, worker_environment
 from core.spec import TrackingSpec
+from core.sweeps import list_sweeps
 
 EXPERIMENT = "prunectl"
 TARGET_FILE = "tracking.json"
@@ -88,7 +89,7 @@ def resolve(tracking: TrackingSpec) -> Target:
     return Target(given, tracking.experiment or EXPERIMENT)
 
 
-def note_target(run: Run, tracking: TrackingSpec) -> Target:
+def note_target(run: Folder, tracking: TrackingSpec) -> Target:
     """Say once in the run folder where the run is tracked; a resumed run goes on there."""
     known = target_of(run)
     if known is None:
@@ -98,7 +99,7 @@ def note_target(run: Run, tracking: TrackingSpec) -> Target:
     return known
 
 
-def target_of(run: Run) -> Target | None:
+def target_of(run: Folder) -> Target | None:
     """Where the run is tracked; None when it is not."""
     plain = read_json(run.path / TARGET_FILE)
     if not isinstance(plain, dict) or not isinstance(plain.get("experiment"), str):
@@ -106,12 +107,13 @@ def target_of(run: Run) -> Target | None:
     return Target(plain.get("uri"), plain["experiment"])
 
 
-def tracked_runs(runs: Path) -> list[Run]:
-    """The runs of a folder that are tracked."""
-    return [run for run in list_runs(runs) if (run.path / TARGET_FILE).is_file()]
+def tracked_runs(runs: Path) -> list[Folder]:
+    """The runs and sweeps of a folder that are tracked."""
+    found: list[Folder] = [*list_sweeps(runs), *list_runs(runs)]
+    return [one for one in found if (one.path / TARGET_FILE).is_file()]
 
 
-def sending(run: Run) -> Sending:
+def sending(run: Folder) -> Sending:
     """How far a run has been sent."""
     if not (run.path / TARGET_FILE).is_file():
         return Sending()
@@ -122,7 +124,7 @@ def sending(run: Run) -> Sending:
     return Sending(True, closed and sent >= total, cursor.get("problem"), sent, total)
 
 
-def block(run: Run) -> dict[str, Any] | None:
+def block(run: Folder) -> dict[str, Any] | None:
     """The ``mlflow`` block of ``summary.json``; None until the server has the run."""
     cursor: Mapping[str, Any] = read_json(run.path / CURSOR_FILE) or {}
     parent = (cursor.get("nodes") or {}).get("run") or {}

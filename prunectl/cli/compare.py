@@ -12,6 +12,7 @@ from rich.text import Text
 from core.errors import UserError
 from core.runs import Run, find_run, runs_folder
 from prunectl import comparison
+from prunectl.choice import Chosen, chosen_of
 from prunectl.cli import output
 from prunectl.cli.results import titled_table
 from prunectl.jobs import ask
@@ -30,11 +31,14 @@ def compare(
     if as_json + as_csv + as_markdown > 1:
         raise UserError("more than one of --json, --csv, --markdown", "give one of them")
     folder = runs_folder(runs_dir)
-    runs = list({run.path: run for run in (find_run(folder, name) for name in names)}.values())
-    if baseline is not None and (other := _other_run(folder, runs, baseline)) is not None:
-        runs.append(other)
+    chosen = chosen_of(folder, names)
+    if baseline is not None and (other := _other_run(folder, chosen, baseline)) is not None:
+        chosen.add(other)
         baseline = other.id
-    found = ask({"job": "compare", "runs": [str(r.path) for r in runs], "baseline": baseline})
+    paths = [str(path) for path in chosen.runs]
+    labels = chosen.labels()
+    job = {"job": "compare", "runs": paths, "labels": labels, "absent": chosen.absent}
+    found = ask({**job, "baseline": baseline})
     if as_json:
         output.data_json({"schema": 1, **found})
     elif as_csv:
@@ -46,16 +50,18 @@ def compare(
     return output.OK
 
 
-def _other_run(folder: Path, runs: Sequence[Run], baseline: str) -> Run | None:
-    """The baseline as a run that was not listed; a method's name goes first."""
+def _other_run(folder: Path, chosen: Chosen, baseline: str) -> Run | None:
+    """The baseline as a run that was not listed; names of methods and of what is listed go first:
+    the worker knows them, and says the nearest of a wrong one."""
+    runs = [run for run, _ in chosen.runs.values()]
     rows = (row for run in runs for row in (run.summary() or {}).get("trials") or ())
-    if baseline in {row["method"] for row in rows}:
+    listed = [*chosen.labels(), *(run.id for run in runs)]
+    if baseline in {row["method"] for row in rows} or any(n.startswith(baseline) for n in listed):
         return None
     try:
-        other = find_run(folder, baseline)
-        return None if other.path in {run.path for run in runs} else other
+        return find_run(folder, baseline)
     except UserError:
-        return None  # the worker knows all names there are and says the nearest
+        return None
 
 
 def _blocks(found: dict[str, Any]) -> list[RenderableType]:

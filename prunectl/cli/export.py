@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from core.artifacts import dataset_of
 from core.errors import UserError, nearest
-from core.export import Selection, select
+from core.export import Selection, select, source_rows
 from core.export_files import FORMATS, TEXTS, encode, lines, link_folder, save
 from core.files import write_atomic
 from core.runs import Run, find_run, runs_folder
@@ -26,19 +27,24 @@ def export(
     form: str | None,
     out: Path | None,
     how: tuple[str, Path] | None,
+    rows: bool,
     runs_dir: Path | None,
 ) -> int:
     """The command; returns the exit code."""
     run = find_run(runs_folder(runs_dir), name)
     form = _format(form, out, how)
+    if rows and (form != "npy" or how is not None):
+        raise UserError("--rows goes into an npy file", "give --format npy, or leave it out")
     selection = select(run, rate, method, seed)
     spec = parse_spec(read_yaml(run.spec_file), str(run.spec_file))
+    if rows:
+        selection = _in_rows(run, spec, selection)
     if how is not None:
         _links(run, spec, selection, how[1])
     else:
         _file(selection, form, out)
     output.say(_summary(selection))
-    if note := _numbering(spec, selection):
+    if not rows and form == "npy" and how is None and (note := _numbering(spec)):
         output.say(note)
     _to_label(selection, (how[1] if how else out) or Path("set"))
     return output.OK
@@ -87,13 +93,21 @@ def _summary(selection: Selection) -> str:
     return f"{kept} (rate {selection.rate:g}, {selection.method}): {selection.how}"
 
 
-def _numbering(spec: Spec, selection: Selection) -> str | None:
+def _in_rows(run: Run, spec: Spec, selection: Selection) -> Selection:
+    """The selection with the source's row numbers in the place of ids."""
+    dataset, why = dataset_of(run, spec.data)
+    if dataset is None:
+        raise UserError(f"the source's rows are not known: {why}", "export ids instead")
+    return replace(selection, ids=source_rows(selection, dataset))
+
+
+def _numbering(spec: Spec) -> str | None:
     """What an id means where training samples were taken out before ids were given."""
     taken = [k for k in ("test_fraction", "validation") if getattr(spec.data, k)]
-    if not taken or selection.paths is not None:
+    if not taken:
         return None
     left = " and ".join(f"data.{key}" for key in taken)
-    return f"ids count the training samples that {left} left, in the source's order"
+    return f"ids count the training samples that {left} left; --rows gives rows of the source"
 
 
 def _to_label(selection: Selection, beside: Path) -> None:

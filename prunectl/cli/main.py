@@ -314,8 +314,8 @@ def compare(
     names: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN...",
-            help="Ids, unique prefixes or paths.",
+            metavar="RUN|SWEEP...",
+            help="Ids, unique prefixes or paths; a sweep stands for its cells.",
             autocompletion=completion.run_ids,
         ),
     ],
@@ -358,14 +358,18 @@ def export(
         tuple[str, Path] | None,
         typer.Option("--as", metavar="links DIR", help="A folder of links to the kept files."),
     ] = None,
+    rows: Annotated[
+        bool, typer.Option("--rows", help="Into npy: rows of the source in the place of ids.")
+    ] = False,
     runs_dir: RunsDir = None,
 ) -> int:
     """Write which samples to keep: ids, or the paths of their files."""
     from prunectl.cli import export as command
 
     return command.export(
-        name, rate, method=method, seed=seed, form=form, out=out, how=how, runs_dir=runs_dir
-    )
+        name, rate, method=method, seed=seed, form=form, out=out, how=how, rows=rows,
+        runs_dir=runs_dir,
+    )  # fmt: skip
 
 
 @app.command(epilog="Example: prunectl report k3fa --open")
@@ -373,18 +377,18 @@ def report(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="RUN...",
-            help="One run, or several for a page that compares; else the newest.",
+            metavar="RUN|SWEEP...",
+            help="One, or several for a page that compares; else the newest.",
             autocompletion=completion.run_ids,
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Else report.html in the run folder.")
+        Path | None, typer.Option(metavar="FILE", help="Else report.html in its folder.")
     ] = None,
     show_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     runs_dir: RunsDir = None,
 ) -> int:
-    """Write results of a run, or of several side by side, as one HTML page to send on."""
+    """Write results of a run, of a sweep or of several side by side, as one HTML page."""
     from prunectl.cli import report as command
 
     return command.report(names or [], out=out, show_it=show_it, runs_dir=runs_dir)

@@ -11,9 +11,10 @@ import time
 from pathlib import Path
 
 from core.errors import MachineError, UserError
-from core.runs import Run, find_run, runs_folder, worker_environment
+from core.runs import Folder, runs_folder, worker_environment
 from core.sinks import target
 from core.spec import TrackingSpec
+from core.sweeps import find
 from prunectl import tracking
 from prunectl.cli import output
 from prunectl.cli.watch import Signals
@@ -28,9 +29,10 @@ def sync(name: str | None, *, runs_dir: Path | None) -> int:
     """Send the rest of one run, or of all tracked runs; return when the server has it."""
     runs = runs_folder(runs_dir)
     if name is not None:
-        run = find_run(runs, name)
+        run: Folder = find(runs, name)
         tracking.enrol(run)
-        runs, wanted = run.runs, [run]
+        runs = run.runs
+        wanted: list[Folder] = [run]
     else:
         wanted = target.tracked_runs(runs)
     try:
@@ -45,7 +47,7 @@ def sync(name: str | None, *, runs_dir: Path | None) -> int:
     return output.OK
 
 
-def _report(run: Run) -> None:
+def _report(run: Folder) -> None:
     problem = target.sending(run).problem
     address = (target.block(run) or {}).get("tracking_uri")
     if address is None:

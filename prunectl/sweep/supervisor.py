@@ -31,9 +31,11 @@ from core.plan import Task
 from core.planning import SweepPlan, data_key, plan_cells
 from core.runs import Run
 from core.session import Session, differences, versions
+from core.sinks.start import track
 from core.sweep_spec import Cell, SweepSpec
 from core.sweeps import Sweep
 from prunectl import words
+from prunectl.jobs import ask
 from prunectl.sweep.endings import Ending, Endings
 from prunectl.sweep.executor import Executor
 from prunectl.sweep.ledger import Ledger
@@ -130,7 +132,15 @@ class Supervisor:
         closed = self._closed()
         if len(closed) < len(self.cells):
             self._compute(closed)
+            self._report()
         self._conclude()
+
+    def _report(self) -> None:
+        """The page to send on. It never fails a sweep: what goes wrong with it is a warning."""
+        try:
+            ask({"job": "report", "sweep": str(self.session.sweep.path)})
+        except (PrunectlError, OSError) as error:
+            self.session.emit(ev.Message("warning", f"no report was written: {error}"))
 
     def _compute(self, closed: set[int]) -> None:
         executor = self._executor()
@@ -140,6 +150,7 @@ class Supervisor:
             self.plan: SweepPlan = plan_cells(self.cells, looked.facts)
             places = self._slots(looked.devices)
             self._announce(places)
+            track(self.session, self.cells[0].spec.tracking)
             weights = {task.id: _weight(task) for task in self.plan.graph.tasks}
             self.schedule = Schedule(self.plan.graph, weights, closed)
             self.endings = Endings(

@@ -87,10 +87,7 @@ class Known:
         return choice.seed if choice.seed in seeds else (seeds[0] if seeds else None)
 
 
-def arrays(series: Series) -> tuple[Floats, Floats, Floats]:
-    """Step, epoch, value of a series, each ``[n]`` float64; a null value is NaN. Copies, so that
-    the series may grow meanwhile."""
-    step, epoch, value = (
-        np.array(column, dtype=np.float64) for column in (series.step, series.epoch, series.value)
-    )
-    return step, epoch, value
+def column(series: Series, name: str) -> Floats:
+    """``step``, ``epoch`` or ``value`` of a series, ``[n]`` float64; a null value is NaN. A copy,
+    because the series may grow meanwhile."""
+    return np.array(getattr(series, name), dtype=np.float64)

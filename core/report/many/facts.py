@@ -7,21 +7,12 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from core.comparison.cells import Ended
 from core.comparison.predictions import BySeed
 from core.report.facts import Facts
 
 Row = Mapping[str, Any]
 MAIN = "test_accuracy"
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A cell without a result to compare: how it ended and what was said."""
-
-    cell: str
-    status: str
-    reason: str
-    what: str
 
 
 @dataclass(frozen=True)
@@ -47,12 +38,13 @@ class Many:
     runs: Mapping[str, Facts]
     """By label."""
     found: Row
-    failures: Sequence[Failure]
+    failures: Sequence[Ended]
+    """Cells that are not finished, whether or not some of their results are among the runs."""
 
     @property
     def planned(self) -> int:
         """Runs with and without a result."""
-        return len(self.runs) + len(self.failures)
+        return len({*self.runs, *(failure.cell for failure in self.failures)})
 
     @property
     def groups(self) -> Sequence[Row]:

@@ -32,7 +32,8 @@ def _done(many: Many) -> str:
     text = f"{words.plural(runs, 'run')}{of} {'is' if runs == 1 else 'are'} compared"
     text += f"; they differ in {', '.join(varied)}." if varied else "."
     if lost:
-        text += f" {words.plural(lost, 'cell')} failed or stopped; the reasons are below."
+        text += f" {words.plural(lost, 'cell')} {'is' if lost == 1 else 'are'} not finished; "
+        text += "the reasons are below."
     return text
 
 

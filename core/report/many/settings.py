@@ -30,7 +30,9 @@ def failures(many: Many) -> str | None:
     rows = [(f.cell, f.status, f.reason or words.DASH, f.what) for f in many.failures]
     lost = f"{words.plural(len(rows), 'cell')} of {many.planned} without a whole result"
     return section(
-        "failures", "What failed", table(["cell", "status", "reason", "what was said"], rows, lost)
+        "failures",
+        "What is not finished",
+        table(["cell", "status", "reason", "what was said"], rows, lost),
     )
 
 

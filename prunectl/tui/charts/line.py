@@ -70,7 +70,7 @@ class Frame:
 def _frame(curves: Sequence[Curve], width: int, height: int, axes: Axes) -> Frame | None:
     more = [] if axes.lowest is None else [np.array([axes.lowest])]
     y = scale_of([*(c.y for c in curves), *more], log=axes.log)
-    x = scale_of([c.x for c in curves])
+    x = scale_of([c.x[[0, -1]] for c in curves])  # x rises
     if x is None or y is None or width < 6 or height < 2:
         return None
     if len({float(v) for c in curves for v in (c.x[0], c.x[-1])}) > 1:

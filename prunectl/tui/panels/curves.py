@@ -10,7 +10,7 @@ from prunectl import words
 from prunectl.tui.charts.line import Axes, line_chart
 from prunectl.tui.charts.series import Curve, Floats, smooth
 from prunectl.tui.drawing import Line, Look, centred, clean, fit_line
-from prunectl.tui.known import SMOOTHING, Choice, Known, arrays
+from prunectl.tui.known import SMOOTHING, Choice, Known, column
 from prunectl.tui.panels.tradeoff import trial_parts
 
 MOST = 8
@@ -74,10 +74,11 @@ def curves_of(known: Known, choice: Choice, tasks: list[str]) -> tuple[list[Curv
 
 
 def _curve(known: Known, choice: Choice, task: str, series: str, name: str, number: int) -> Curve:
-    step, epoch, value = arrays(known.view.curves[task][series])
-    x = {"step": step, "epoch": epoch}.get(choice.axis)
-    if x is None:
-        x = times(known, task, step)
+    found = known.view.curves[task][series]
+    value = column(found, "value")
+    x = column(found, "epoch" if choice.axis == "epoch" else "step")
+    if choice.axis == "time":
+        x = times(known, task, x)
     window = int(len(value) * SMOOTHING[choice.smoothing])
     return Curve(name, x, smooth(value, window), number)
 

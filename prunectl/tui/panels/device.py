@@ -11,7 +11,7 @@ from prunectl import words
 from prunectl.tui.charts.line import Axes, line_chart
 from prunectl.tui.charts.series import Curve
 from prunectl.tui.drawing import Line, Look, bar, clean, fit_line
-from prunectl.tui.known import Choice, Known, arrays
+from prunectl.tui.known import Choice, Known, column
 
 _KINDS = ("memory_bytes", "utilisation")
 
@@ -47,7 +47,7 @@ def draw(known: Known, choice: Choice, width: int, height: int, look: Look) -> l
 
 def readings(known: Known, kind: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """All readings of one kind in the order in which they were taken, NaN where one failed."""
-    parts = [arrays(series)[2] for name, series in _series(known) if name == f"device/{kind}"]
+    parts = [column(series, "value") for name, series in _series(known) if name == f"device/{kind}"]
     return np.concatenate(parts) if parts else np.empty(0)
 
 

@@ -55,9 +55,23 @@ class Panel(Widget, can_focus=True):
             self.border_title = title
 
     def redraw(self) -> None:
-        """What it shows has changed."""
+        """What it shows may have changed: drawn at once where it is in sight, and only the lines
+        that are others are sent to the terminal."""
+        old, strips, drawn_for = self._lines, dict(self._strips), self._drawn_for
         self._lines = None
-        self.refresh()
+        if old is None or not self.is_on_screen:
+            self.refresh()
+            return
+        new = self.lines()
+        if len(new) != len(old) or drawn_for != self._drawn_for:
+            self.refresh()
+            return
+        same = [a == b for a, b in zip(old, new, strict=True)]
+        self._strips = {n: strip for n, strip in strips.items() if n >= len(new) or same[n]}
+        first, (width, height, _) = self._offset(), self._drawn_for
+        shown = range(first, min(first + height, len(new)))
+        if rows := [Region(0, n - first, width, 1) for n in shown if not same[n]]:
+            self.refresh(*rows)
 
     def lines(self) -> list[Line]:
         """What it shows now, all of it."""
@@ -96,13 +110,15 @@ class Panel(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One line as Textual wants it; only asked for while :meth:`render_lines` works."""
-        lines, height = self._lines or [], self._drawn_for[1]
-        most = max(len(lines) - height, 0)
-        first = max(most - self._first, 0) if self._bottom else min(self._first, most)
-        number = first + y
+        lines, number = self._lines or [], self._offset() + y
         if number not in self._strips:
             self._strips[number] = self._strip(lines[number] if number < len(lines) else [])
         return self._strips[number]
+
+    def _offset(self) -> int:
+        """The first line in sight."""
+        most = max(len(self._lines or []) - self._drawn_for[1], 0)
+        return max(most - self._first, 0) if self._bottom else min(self._first, most)
 
     def _strip(self, line: Line) -> Strip:
         width, _, theme = self._drawn_for

@@ -100,6 +100,21 @@ def test_image_statistics_against_floats(monkeypatch: pytest.MonkeyPatch) -> Non
     assert np.array_equal(statistics(IMAGES, ids), [mean, std])
 
 
+@pytest.mark.parametrize("shape", [(700, 3, 2, 1), (300, 5, 4, 3), (2, 700, 400, 4)])
+def test_image_statistics_are_exact(shape: tuple[int, ...]) -> None:
+    """Against sums of Python's integers, white pictures being the largest sums there are."""
+    pictures = np.random.default_rng(0).integers(250, 256, shape, dtype=np.uint8)
+    pictures[..., 0] = 255
+    pictures[0, 0, 0, 0] = 254
+    mean, std = statistics(pictures, np.arange(len(pictures)))
+    for channel in range(shape[3]):
+        values = pictures[..., channel].ravel().astype(int)
+        number, total = len(values), int(values.sum())
+        spread = number * int((values**2).sum()) - total**2
+        assert mean[channel] == total / (255 * number)
+        assert std[channel] == np.sqrt(spread / (255 * number) ** 2)
+
+
 def test_vector_statistics_survive_a_large_mean(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = np.random.default_rng(1).normal(1000, 0.5, (200, 3)).astype(np.float32)
     rows[:, 1] = 0.1

@@ -234,3 +234,25 @@ def test_chunks_do_not_show(root: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(_decode, "CHUNK_ROWS", 4)
     spec = PlainDataSpec("folder", root=root)
     assert prepare_dataset(spec, root.parent / "other", workers=1).fingerprint == whole
+
+
+@pytest.mark.parametrize("parts", [True, False])
+def test_pictures_without_a_label_come_last(root: Path, parts: bool) -> None:
+    base, options = (root, {}) if parts else (root / "train", {"test_fraction": 0.2})
+    for row, name in enumerate(("z.png", "deep/a 'b'.png")):
+        (base / "new" / name).parent.mkdir(parents=True, exist_ok=True)
+        save(base / "new" / name, TRAIN[row])
+    dataset = _prepare(base, params={"unlabelled": "new"}, **options)
+    assert dataset.classes == CLASSES
+    assert dataset.train.targets[-2:].tolist() == [-1, -1] and dataset.train.targets[:-2].min() == 0
+    assert dataset.test.targets.min() == 0
+    assert dataset.train.path is not None
+    assert list(dataset.train.path[-2:]) == ["new/deep/a 'b'.png", "new/z.png"]
+    assert np.array_equal(dataset.train.inputs[-2:], TRAIN[[1, 0]])
+
+
+def test_a_folder_of_unlabelled_pictures_must_be_one(root: Path) -> None:
+    (root / "new").mkdir()
+    assert "there are no pictures in" in _refusal(root, params={"unlabelled": "new"})
+    assert "did you mean 'new'?" in _refusal(root, params={"unlabelled": "neu"})
+    assert "'train' is no folder for it" in _refusal(root, params={"unlabelled": "train"})

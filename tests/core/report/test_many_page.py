@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import yaml
 
+from core.comparison.cells import Ended
 from core.data.locations import default_cache_root
 from core.data.prepare import prepare_dataset
 from core.report.many import tradeoff
-from core.report.many.facts import Failure, Many
+from core.report.many.facts import Many
 from core.report.many.lead import lead
 from core.report.many.page import many_of, render
 from core.report.scatter import Spot, scatter_chart
@@ -54,7 +55,7 @@ def _cell(folder: Path, k: int, better: float) -> Run:
 def many(tmp_path_factory: pytest.TempPathFactory) -> Many:
     folder = tmp_path_factory.mktemp("cells")
     runs = {"00-5": _cell(folder / "00-5", 5, 0.0), "01-9": _cell(folder / "01-9", 9, 0.02)}
-    failed = [Failure(f"02-{EVIL}", "failed", "oom", f"no room for {EVIL}")]
+    failed = [Ended(f"02-{EVIL}", "failed", "oom", f"no room for {EVIL}")]
     return many_of(EVIL, "sweep abcd-told", runs, failed)
 
 
@@ -82,7 +83,7 @@ def test_the_page_has_every_section_and_no_script(many: Many) -> None:
 def test_the_best_cell_is_named_with_what_is_not_known(many: Many) -> None:
     done, found, sure = lead(many)
     assert "2 runs of 3 are compared; they differ in extrapolate.k." in done
-    assert "1 cell failed or stopped" in done
+    assert "1 cell is not finished" in done
     assert found[0].startswith("Dropping 30%: the best mean test accuracy is 96.81% (01-9); ")
     # the same difference in all seeds: no interval, so the two cannot be told apart
     assert found[0].endswith("Of the other 1, 1 cannot be told from it.")

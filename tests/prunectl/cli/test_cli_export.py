@@ -9,8 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 from typer.testing import CliRunner
 
+from core.data.locations import default_cache_root
+from core.data.prepare import prepare_dataset
 from core.errors import UserError
 from prunectl import open_run
 from prunectl.cli.main import app
@@ -23,6 +26,7 @@ RECORDED = ROOT / "tests" / "journals" / "finished"
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A runs folder with one recorded run, in an empty working folder."""
     shutil.copytree(RECORDED, tmp_path / "runs" / "522y-finished")
+    monkeypatch.setenv("PRUNECTL_DATA", str(tmp_path.parent / "no data"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PRUNECTL_DATA", str(tmp_path / "runs" / "no-data"))  # nothing prepared
     return tmp_path / "runs"
@@ -39,7 +43,6 @@ def test_text_is_data_and_words_are_narration(runs: Path) -> None:
     assert len(ids) == 377 and ids == sorted(set(ids))
     assert ids == open_run("522y", runs).select(0.7).ids.tolist()
     assert "377 of 1,258 samples (rate 0.7, knn): the consensus of seeds 0, 1, 2" in told.stderr
-    assert "ids count the training samples that data.test_fraction left" in told.stderr
 
 
 def test_one_seed_by_the_name_of_the_file(runs: Path) -> None:
@@ -47,6 +50,7 @@ def test_one_seed_by_the_name_of_the_file(runs: Path) -> None:
     assert (told.exit_code, told.stdout) == (0, "kept.npy\n")
     kept = runs / "522y-finished" / "kept" / "s2-random-random-r0.7000.npy"
     assert Path("kept.npy").read_bytes() == kept.read_bytes()
+    assert "ids count the training samples that data.test_fraction left; --rows" in told.stderr
 
 
 def test_a_binary_format_goes_into_a_file_of_its_own(runs: Path) -> None:
@@ -63,6 +67,8 @@ def test_a_binary_format_goes_into_a_file_of_its_own(runs: Path) -> None:
         (["--rate", "0.3", "--as", "link", "d"], "did you mean 'links'?"),
         (["--rate", "0.3", "--as", "links", "d", "--out", "f"], "--as links makes a folder"),
         (["--rate", "0.3", "--as", "links", "d"], "error: the class names are not known: digits"),
+        (["--rate", "0.3", "--rows", "--out", "k.csv"], "--rows goes into an npy file"),
+        (["--rate", "0.3", "--rows", "--out", "k.npy"], "rows are not known: digits is not"),
         (["--rate", "0.3", "--out", "none/kept.npy"], "lies in a folder that does not exist"),
     ],
 )  # fmt: skip
@@ -73,6 +79,22 @@ def test_what_cannot_be_done_is_one_line_and_leaves_nothing(
     assert (told.exit_code, told.stdout) == (2, "")
     assert says in told.stderr
     assert [p.name for p in Path.cwd().iterdir()] == ["runs"]
+
+
+def test_rows_are_positions_in_what_was_brought(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = open_run("522y", runs).spec
+    monkeypatch.setenv("PRUNECTL_DATA", str(runs.parent / "data"))
+    dataset = prepare_dataset(spec.data, default_cache_root())
+    told = _export("--rate", "0.7", "--rows", "--out", "rows.npy")
+    assert told.exit_code == 0, told.stderr
+    rows, kept = np.load("rows.npy"), open_run("522y", runs).select(0.7).ids
+    brought = load_digits()
+    assert len(rows) == 377 and rows.max() > 1258  # beyond any id
+    assert np.array_equal(brought.target[rows], np.asarray(dataset.train.targets)[kept])
+    pictures = np.rint(brought.images[rows] / 16 * 255)
+    assert np.array_equal(pictures, np.asarray(dataset.train.inputs)[kept][..., 0])
 
 
 def test_from_python(runs: Path) -> None:

@@ -135,7 +135,7 @@ def test_choosing_another_plug_in_changes_the_fields(runs: Path) -> None:
         control = _row(screen, "model.name").control
         assert isinstance(control, Select)
         control.value = "linear"
-        await until(pilot, lambda: len(screen.query(FieldRow)) == 1)
+        await until(pilot, lambda: len(screen.query(FieldRow)) == 2)  # name and weights
         assert "model.name=linear" in _panel(screen, "command")
         assert screen.focused is _row(screen, "model.name").control
 
