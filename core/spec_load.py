@@ -27,7 +27,7 @@ _LATER = {
 _EMBEDDING_FILES = (".npy", ".npz")
 _LATER_VALUES = {
     "retrain.budget": {"seconds"},
-    "baselines": {"direct", "rs2", "infobatch"},
+    "baselines": {"direct"},
 }
 _SECTIONS: dict[str, type[Section]] = {
     name: field.annotation
