@@ -39,6 +39,8 @@ bench:
 	$(PYTHON) -m benchmarks.bank
 	$(PYTHON) -m benchmarks.prepare
 	$(PYTHON) -m benchmarks.quickstart
+	$(PYTHON) -m benchmarks.sweep
+	$(PYTHON) -m benchmarks.plan
 	$(PYTHON) -m benchmarks.tracking
 	$(PYTHON) -m benchmarks.console
 

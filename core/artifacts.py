@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,13 @@ from core.errors import PrunectlError, UserError
 from core.runs import Run
 
 
-def read_scores(run: Run, seed: int) -> dict[str, NDArray[Any]]:
+def read_scores(run: Run, seed: int, without: Collection[str] = ()) -> dict[str, NDArray[Any]]:
     """Columns of ``scores/seed-S.parquet`` by name, each ``[N]``, ordered by sample id; null
-    numbers are NaN."""
+    numbers are NaN. ``without``: columns not to be read; texts take the most memory."""
     import pyarrow.parquet as pq
 
-    table = pq.read_table(_scores(run, seed))
+    with pq.ParquetFile(_scores(run, seed)) as file:  # read_table would load pandas, half a second
+        table = file.read([name for name in file.schema_arrow.names if name not in without])
     return {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
 
 

@@ -10,6 +10,7 @@ from core.errors import NeedsLabels, PrunectlError, RunFailure, Stopped
 from core.labels import unlabelled
 from core.plan import Task
 from core.stages import (
+    direct,
     embed,
     extrapolate,
     measure,
@@ -27,6 +28,7 @@ from core.store import Seal
 STAGES: dict[str, Any] = {
     "subset": subset,
     "score": score,
+    "direct": direct,
     "embed": embed,
     "neighbors": neighbors,
     "measure": measure,

@@ -7,10 +7,13 @@ it runs, so keys of the store are made then; here a task's ``identity`` hashes t
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
+
+from pydantic import BaseModel
 
 from core import registry
 from core.errors import UserError
@@ -126,6 +129,12 @@ def _check_labels(spec: Spec, facts: DataFacts) -> None:
     if missing and spec.reference == "full":
         what = f"reference: full trains on everything, and {missing:,} samples have no label"
         raise UserError(what, "use reference: none")
+    if missing and "direct" in spec.baselines:
+        what = f"the baseline direct reads every label, and {missing:,} samples have none"
+        raise UserError(what, "leave direct out of baselines")
+    if "direct" in spec.baselines and score_kind(spec.score.name) != "trained":
+        what = f"the baseline direct: {spec.score.name} scores every sample anyway"
+        raise UserError(what, "leave direct out of baselines")
 
 
 def _labelled_size(facts: DataFacts) -> int:
@@ -174,10 +183,11 @@ def build_graph(cells: Sequence[tuple[Spec, DataFacts]]) -> Graph:
     drafts: dict[str, _Draft] = {}
     taken: dict[str, str] = {}  # task ids of the graph -> identities
     names: list[Mapping[str, str]] = []
+    words = _Words()
     for index, (spec, facts) in enumerate(cells):
         _check_labels(spec, facts)
         local: dict[str, str] = {}  # this cell's task ids -> the graph's
-        for task in _cell_tasks(spec, facts):
+        for task in _cell_tasks(spec, facts, words):
             draft = drafts.get(task.identity)
             if draft is None:
                 unique = task.id
@@ -202,9 +212,13 @@ class _Draft:
     cells: list[int] = field(default_factory=list)
     scores: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
+    last: tuple[Mapping[str, Any], ...] = ()
+
     def note(self, scores: tuple[Mapping[str, Any], ...]) -> None:
-        for section in scores:
-            self.scores.setdefault(digest(section), section)
+        if scores is not self.last:
+            self.last = scores
+            for section in scores:
+                self.scores.setdefault(digest(section), section)
 
     def finished(self, cells: Sequence[tuple[Spec, DataFacts]]) -> Task:
         """The task; a scoring task with the passes of all its cells' scores."""
@@ -213,7 +227,10 @@ class _Draft:
         if not scores or len(self.cells) == 1:
             return task
         spec, facts = cells[task.cells[0]]
-        count = facts.n_train if task.stage == "reference" else subset_size(spec, facts)
+        size = subset_size(spec, facts)
+        if task.stage == "direct":
+            return replace(task, **_direct_passes(spec, size, facts.n_train, scores))
+        count = facts.n_train if task.stage == "reference" else size
         return replace(task, **_scoring_passes(spec, count, scores))
 
 
@@ -224,81 +241,132 @@ def wanted_scores(spec: Spec) -> tuple[Mapping[str, Any], ...]:
     return (main, *({**a.model_dump(mode="json"), **of_the_run} for a in spec.score.also))
 
 
-def _cell_tasks(spec: Spec, facts: DataFacts) -> Iterable[Task]:
-    plain = spec.to_dict()
-    base = {
-        "data": plain["data"], "facts": facts.fingerprint, "paradigm": plain["paradigm"],
-        "precision": plain["compute"]["precision"],
-        "deterministic": plain["compute"]["deterministic"],
-    }  # fmt: skip
-    net = {**base, "model": plain["model"], "train": plain["train"]}
+class _Words:
+    """Digests of sections and scores, each made once: the cells of a sweep share most of them."""
+
+    def __init__(self) -> None:
+        self._digests: dict[int, tuple[Any, str]] = {}  # the object too, so that its id stays its
+        self._bases: dict[tuple[object, ...], str] = {}
+        self._scores: dict[int, tuple[Any, tuple[Mapping[str, Any], ...]]] = {}
+        self._recorded: dict[int, tuple[Mapping[str, Any], ...]] = {}
+
+    def of(self, part: Any) -> str:
+        """Digest of a section, or of a mapping that is not changed any more."""
+        known = self._digests.get(id(part))
+        if known is None:
+            plain = part
+            if isinstance(part, BaseModel):
+                plain = part.model_dump(mode="json", by_alias=True)
+            known = self._digests[id(part)] = (part, digest(plain))
+        return known[1]
+
+    def base(self, spec: Spec, facts: DataFacts) -> str:
+        """Digest of what every task depends on."""
+        data, paradigm, compute = self.of(spec.data), self.of(spec.paradigm), spec.compute
+        about = (data, facts.fingerprint, paradigm, compute.precision, compute.deterministic)
+        if about not in self._bases:
+            self._bases[about] = digest(about)
+        return self._bases[about]
+
+    def scores(self, spec: Spec) -> tuple[Mapping[str, Any], ...]:
+        """See :func:`wanted_scores`."""
+        known = self._scores.get(id(spec.score))
+        if known is None:
+            known = self._scores[id(spec.score)] = (spec.score, wanted_scores(spec))
+        return known[1]
+
+    def recorded(self, scores: tuple[Mapping[str, Any], ...]) -> tuple[Mapping[str, Any], ...]:
+        """See :func:`recorded`; ``scores`` come from here."""
+        if id(scores) not in self._recorded:
+            self._recorded[id(scores)] = recorded(scores)
+        return self._recorded[id(scores)]
+
+
+def _cell_tasks(spec: Spec, facts: DataFacts, words: _Words) -> Iterable[Task]:
+    base = {"base": words.base(spec, facts)}
+    net = {**base, "model": words.of(spec.model), "train": words.of(spec.train)}
     for seed in spec.seeds:
-        yield from _seed_tasks(spec, facts, seed, base, net)
+        yield from _seed_tasks(spec, facts, seed, base, net, words)
 
 
 def _seed_tasks(
-    spec: Spec, facts: DataFacts, seed: int, base: dict[str, Any], net: dict[str, Any]
-) -> Iterable[Task]:
-    plain = spec.to_dict()
+    spec: Spec, facts: DataFacts, seed: int, base: dict[str, Any], net: dict[str, Any],
+    words: _Words,
+) -> Iterable[Task]:  # fmt: skip
     size, total = subset_size(spec, facts), facts.n_train
     identities: dict[str, str] = {}
 
     def task(name: str, needs: tuple[str, ...], parts: dict[str, Any], **more: Any) -> Task:
         stage = name.split("-", 1)[0]
-        identity = digest([stage, seed, [identities[n] for n in needs], parts])
+        # Not as JSON, which takes most of the time of a large plan: parts are words and numbers.
+        described = repr((stage, seed, [identities[n] for n in needs], parts))
+        identity = hashlib.sha256(described.encode()).hexdigest()
         identities[name] = identity
         return Task(name, stage, seed, needs, identity=identity, **more)
 
     names = _Names(spec, seed)
-    scores, kind = wanted_scores(spec), score_kind(spec.score.name)
-    kept = recorded(scores) if kind == "trained" else ()
+    scores, kind = words.scores(spec), score_kind(spec.score.name)
+    kept = words.recorded(scores) if kind == "trained" else ()
+    told = [words.of(score) for score in scores]
     if kind != "given" or "subset_only" in spec.baselines:
-        yield task(names.subset, (), {"subset": plain["subset"], **base})
+        yield task(names.subset, (), {"subset": words.of(spec.subset), **base})
     if kind != "given":
-        passes = _scoring_passes(spec, size, kept)
-        nets: list[_Described] = [
-            (name, (names.subset,), {**net, "net": i} if i else net,
-             {"scores": kept, "net": i, **passes})
-            for i, name in enumerate(names.nets)
-        ]  # fmt: skip
-        for name, needs, parts, more in _embedded(spec, names, nets, base, total):
+        described = _trained(spec, names, facts, net, kept, base)
+        for name, needs, parts, more in described:
             yield task(name, needs, parts, **more)
     if (k := graph_neighbors(spec)) is not None:
         yield task(names.neighbors, (names.embed,), {"k": k})
     if kind == "trained":
-        parts = {"extrapolate": plain["extrapolate"], "scores": scores}
+        parts = {"extrapolate": words.of(spec.extrapolate), "scores": told}
         yield task(names.extrapolate, names.extrapolation(), parts)
     else:
         yield task(
-            names.measure, (names.embed,) if kind == "embedded" else (), {"scores": scores, **base}
+            names.measure, (names.embed,) if kind == "embedded" else (), {"scores": told, **base}
         )
     if spec.reference == "full":
         passes = _scoring_passes(spec, total, kept)
         yield task(names.reference, (), net, scores=kept, **passes)
+    retraining = {**base, "model": words.of(spec.model), "retrain": words.of(spec.retrain)}
     for trial in trials(spec, facts, seed):
         selection: tuple[str, ...] = ()
         if trial.method not in ("full", *SAMPLERS):
             needs = names.selection(trial, size)
-            reads_scores = {names.nets[0], names.reference, names.measure} & {*needs}
+            reads_scores = {names.nets[0], names.reference, names.measure, names.direct} & {*needs}
             wanted = _read_by_policy(spec, scores) if reads_scores else None
             parts = {
                 "trial": [trial.method, trial.policy, trial.rate],
                 "params": spec.prune.params if trial.policy == spec.prune.policy else {},
-                "score": wanted,
+                "score": None if wanted is None else [words.of(score) for score in wanted],
                 **base,
             }
             yield task(f"prune-{trial.id}", needs, parts, trial=trial)
             selection = (f"prune-{trial.id}",)
         drawn = trial.method if trial.method in SAMPLERS else None
-        parts = {
-            **base, "model": plain["model"], "retrain": plain["retrain"], "rate": trial.rate,
-            "sampler": drawn,
-        }  # fmt: skip
+        parts = {**retraining, "rate": trial.rate, "sampler": drawn}
         count = retrain_passes(spec, facts, trial.n_keep)
         yield task(f"retrain-{trial.id}", selection, parts, trial=trial, passes=count)
 
 
 _Described = tuple[str, tuple[str, ...], dict[str, Any], dict[str, Any]]
+
+
+def _trained(
+    spec: Spec, names: _Names, facts: DataFacts, net: dict[str, Any],
+    kept: Sequence[Mapping[str, Any]], base: dict[str, Any],
+) -> list[_Described]:  # fmt: skip
+    """What is trained on the subset, and the embedding."""
+    size, total = subset_size(spec, facts), facts.n_train
+    passes = _scoring_passes(spec, size, kept)
+    nets: list[_Described] = [
+        (name, (names.subset,), {**net, "net": i} if i else net,
+         {"scores": kept, "net": i, **passes})
+        for i, name in enumerate(names.nets)
+    ]  # fmt: skip
+    found = _embedded(spec, names, nets, base, total)
+    if "direct" in spec.baselines:
+        more = {"scores": kept, **_direct_passes(spec, size, total, kept)}
+        found.append((names.direct, (names.subset,), net, more))
+    return found
 
 
 def _embedded(
@@ -324,6 +392,7 @@ class _Names:
             f"{stage}-s{seed}"
             for stage in ("subset", "embed", "measure", "neighbors", "extrapolate", "reference")
         )
+        self.direct = f"direct-s{seed}"
         further = range(1, spec.score.nets if self.kind == "trained" else 1)
         self.nets = (f"score-s{seed}", *(f"score-s{seed}-net{i}" for i in further))
 
@@ -342,6 +411,8 @@ class _Names:
         if method == self.spec.extrapolate.name:
             measured = (*self.extrapolation(), self.extrapolate)
             needs = measured if self.kind == "trained" else (self.measure,)
+        elif method == "direct":
+            needs = (self.subset, self.direct)
         elif method == "full_scores":
             needs = (self.reference,)
         else:
@@ -398,6 +469,18 @@ def _scoring_passes(spec: Spec, count: int, scores: Sequence[Mapping[str, Any]])
         else:
             extra += count * len({e for s in sections for e in epochs_read(s, epochs)})
     return {"passes": train + extra, "extra_passes": extra}
+
+
+def _direct_passes(
+    spec: Spec, size: int, total: int, scores: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """A scoring run, and the other samples after each epoch that some score reads."""
+    epochs = spec.train.epochs.epochs(size, spec.train.batch)
+    read: set[int] = set()
+    for section in scores:
+        read |= set(epochs_read(section, epochs) if "span" in section else range(epochs))
+    own, extra = _scoring_passes(spec, size, scores), (total - size) * len(read)
+    return {"passes": own["passes"] + extra, "extra_passes": own["extra_passes"] + extra}
 
 
 def retrain_steps(spec: Spec, facts: DataFacts, kept: int) -> int:

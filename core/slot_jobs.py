@@ -29,11 +29,12 @@ from core.data.prepare import prepare_dataset
 from core.errors import PrunectlError, RunFailure, Stopped
 from core.leases import lease
 from core.pipeline import run_task, without_label
-from core.plan import Task
+from core.plan import Task, build_graph
 from core.planning import data_key
 from core.runs import store_folder
 from core.spec import Spec
 from core.stages.base import Context
+from core.stages.prune import refuse_impossible
 from core.store import Store
 from core.training import devices
 from core.work import facts_of
@@ -155,6 +156,8 @@ class _Worker:
 
     def _look(self, job: slots.LookJob) -> slots.Looked:
         facts = {data_key(spec): facts_of(self._data_of(spec)) for spec in job.specs}
+        for spec in job.specs:  # one by one: the first that cannot work says so before any trains
+            refuse_impossible(build_graph([(spec, facts[data_key(spec)])]))
         if job.device != "auto":
             compute = job.specs[0].compute.model_copy(update={"device": job.device})
             return slots.Looked(facts, [str(devices.resolve(compute).device)])

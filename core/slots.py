@@ -41,7 +41,8 @@ class Slot:
 
 @dataclass(frozen=True)
 class LookJob:
-    """Prepare the data of these specs, and see what devices there are."""
+    """Prepare the data of these specs, see what devices there are, and refuse what can never
+    work."""
 
     specs: Sequence[Spec]
     device: str

@@ -21,7 +21,7 @@ from core.units import Duration, Seconds, digest
 
 Method = str
 BASELINES = (
-    "random", "full", "subset_only", "true_random", "full_scores", "rs2", "infobatch",
+    "random", "full", "subset_only", "true_random", "direct", "full_scores", "rs2", "infobatch",
 )  # fmt: skip
 AUGMENTATIONS = ("crop", "flip", "cutout")
 _DEVICE = re.compile(r"^(auto|cpu|mps|cuda:\d+)$")
@@ -333,7 +333,16 @@ class Spec(Section):
     prune: PruneSpec
     retrain: RetrainSpec
     baselines: tuple[
-        Literal["random", "full", "subset_only", "true_random", "full_scores", "rs2", "infobatch"],
+        Literal[
+            "random",
+            "full",
+            "subset_only",
+            "true_random",
+            "direct",
+            "full_scores",
+            "rs2",
+            "infobatch",
+        ],
         ...,
     ] = (
         "random",

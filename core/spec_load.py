@@ -27,7 +27,6 @@ _LATER = {
 _EMBEDDING_FILES = (".npy", ".npz")
 _LATER_VALUES = {
     "retrain.budget": {"seconds"},
-    "baselines": {"direct"},
 }
 _SECTIONS: dict[str, type[Section]] = {
     name: field.annotation

@@ -10,8 +10,9 @@ import itertools
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,14 @@ import yaml
 from core.errors import UserError, nearest
 from core.spec import Spec
 from core.spec_load import SpecError, assigned, override, parse_spec, read_yaml
+from core.sweep_product import combined_specs
 from core.units import digest
 
 SCHEMA = 1
 MANY_CELLS = 100_000
 _SLUG = 40
+_READ_WHOLE = 500
+"""Fewer cells than this are read one by one."""
 _SHOWN_PROBLEMS = 20
 _FIXED = {
     "seeds": "seeds are replicates inside every cell; give the list as seeds",
@@ -82,7 +86,11 @@ class SweepSpec:
 
     def cells(self) -> tuple[Cell, ...]:
         """All cells. SpecError listing every problem of every cell, each once."""
-        width = max(2, len(str(self.count - 1)))
+        if self.count > _READ_WHOLE:
+            specs = combined_specs(self.base, self.axes, self.name)
+            if specs is not None:
+                pairs = zip(itertools.count(), self.settings(), specs, strict=False)
+                return tuple(self._cell(*pair) for pair in pairs)
         found, problems = [], _Problems(self.count)
         for index, settings in enumerate(self.settings()):
             try:
@@ -93,10 +101,14 @@ class SweepSpec:
             except UserError as error:
                 problems.add([str(error)], settings)
                 continue
-            found.append(Cell(f"{index:0{width}}{_slug(settings)}", settings, spec))
+            found.append(self._cell(index, settings, spec))
         problems.raise_if_any(self.name)
         _refuse_equal(found)
         return tuple(found)
+
+    def _cell(self, index: int, settings: Mapping[str, Any], spec: Spec) -> Cell:
+        width = max(2, len(str(self.count - 1)))
+        return Cell(f"{index:0{width}}{_slug(settings.values())}", settings, spec)
 
 
 class _Problems:
@@ -217,11 +229,16 @@ def _refuse_equal(cells: Sequence[Cell]) -> None:
         raise SpecError([*problems[:_SHOWN_PROBLEMS], *tail], "the sweep")
 
 
-def _slug(settings: Mapping[str, Any]) -> str:
+def _slug(values: Iterable[Any]) -> str:
     """``-knn-top_k``: the values where they are short words, for people who look at folders."""
-    words = [re.sub(r"[^A-Za-z0-9._]+", "_", _text(v)).strip("_.") for v in settings.values()]
+    words = [_word(_text(value)) for value in values]
     text = "-".join(word for word in words if word)
     return f"-{text}" if text and len(text) <= _SLUG else ""
+
+
+@lru_cache(maxsize=4096)
+def _word(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._]+", "_", text).strip("_.")
 
 
 def _text(value: Any) -> str:

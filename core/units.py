@@ -11,6 +11,7 @@ import json
 import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 from typing import Any, Literal
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -113,6 +114,7 @@ def sample_passes(steps: int, samples: int, batch: int) -> int:
     return whole * samples + min(rest * batch, samples)
 
 
+@lru_cache(maxsize=4096)
 def n_keep(rate: float, total: int) -> int:
     """round((1 - rate) * total), half to even on the exact decimal the user wrote.
 
@@ -122,6 +124,7 @@ def n_keep(rate: float, total: int) -> int:
     return int(exact.quantize(Decimal(1), rounding=ROUND_HALF_EVEN))
 
 
+@lru_cache(maxsize=4096)
 def round_share(fraction: float, total: int) -> int:
     """round(fraction * total), half to even on the exact decimal."""
     exact = Decimal(str(fraction)) * total

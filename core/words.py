@@ -6,7 +6,7 @@ is a dash, never 0.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -72,6 +72,15 @@ def ago(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:.0f} {unit} ago"
     return "just now"
+
+
+def pace(done: float, total: float, seconds: float, since: float) -> str:
+    """``400 a second, about 50 s left`` when ``since`` of ``done`` took these seconds; empty when
+    nothing can be said yet."""
+    if seconds <= 0 or since <= 0:
+        return ""
+    rate = since / seconds
+    return f"{count(rate)} a second, {about((total - done) / rate)} left"
 
 
 def size(count_of_bytes: float | None) -> str:
@@ -145,3 +154,13 @@ def params(options: Mapping[str, Any] | None) -> str:
     named = dict(options or {})
     shown = (v if isinstance(v, str) else f"{k}={v}" for k, v in named.items())
     return " ".join(shown) or DASH
+
+
+def covered(rows: Iterable[Mapping[str, Any]]) -> str:
+    """How often 80% intervals held, over the rows of ``summary.extrapolation``; empty: unknown."""
+    known = [row["coverage80"] for row in rows if row.get("coverage80") is not None]
+    if not known:
+        return ""
+    share = 100 * sum(known) / len(known)
+    judged = "as they should" if 75 <= share <= 85 else "too wide" if share > 85 else "too narrow"
+    return f"80% intervals of the predictions held {share:.0f}% of the held-out scores: {judged}"

@@ -22,7 +22,14 @@ from core.stages.score import score_keys, score_seal, subset_scores
 
 Floats = NDArray[np.float32]
 Source = Literal[
-    "nothing", "subset", "subset_scores", "true_random", "reference", "extrapolated", "measured"
+    "nothing",
+    "subset",
+    "subset_scores",
+    "true_random",
+    "reference",
+    "direct",
+    "extrapolated",
+    "measured",
 ]
 
 
@@ -38,9 +45,9 @@ def read_keys(task: Task, ctx: Context) -> list[str]:
     read: list[str] = []
     if source in ("subset", "subset_scores", "true_random"):
         read.append(ctx.seal(ctx.need(task, "subset")).key)
-    if source == "extrapolated":
-        read.append(ctx.seal(ctx.need(task, "extrapolate")).key)
-    for name in names_read(task, ctx) if source != "extrapolated" else ():
+    if source in ("extrapolated", "direct"):
+        read.append(ctx.seal(ctx.need(task, "direct" if source == "direct" else "extrapolate")).key)
+    for name in names_read(task, ctx) if source not in ("extrapolated", "direct") else ():
         if ctx.has_need(task, "measure"):
             read.append(measure.seal_of(ctx, ctx.need(task, "measure"), spec, name).key)
         elif source == "reference":
@@ -85,8 +92,8 @@ def source_of(task: Task, ctx: Context) -> Source:
         return "subset_scores" if known else "subset"
     if method == "true_random":
         return "true_random"
-    if method == "full_scores":
-        return "reference"
+    if method in ("direct", "full_scores"):
+        return "direct" if method == "direct" else "reference"
     return "measured" if ctx.has_need(task, "measure") else "extrapolated"
 
 
@@ -117,6 +124,10 @@ def _columns(task: Task, ctx: Context) -> tuple[Ids, dict[str, Floats]]:
     if source == "reference":
         seals = {n: score_seal(ctx, ctx.need(task, "reference"), spec, n) for n in names}
         return everyone, {n: load(seal.path / "values.npy") for n, seal in seals.items()}
+    if source == "direct":
+        seal = ctx.seal(ctx.need(task, "direct"))
+        found = load(seal.path / "scores.npy")
+        return everyone, {n: found[:, seal.meta["scores"].index(n)] for n in names}
     if source == "extrapolated":
         merged = load(ctx.seal(ctx.need(task, "extrapolate")).path / "scores.npy")
         return everyone, {n: merged[:, spec.score.names.index(n)] for n in names}

@@ -74,7 +74,8 @@ def produce_scoring(task: Task, ctx: Context, missing: list[Entry], ids: Ids, ro
     name = f"{net_key}-{digest(everything)[:8]}"
     training = Training(task, ctx, name, role, ids, spec.train, steps)
     by_key = {_score_entry(net_key, s).key: s for s in task.scores}
-    recorded = {key: _recorded(section, task, ctx, len(ids)) for key, section in by_key.items()}
+    epochs = spec.train.epochs.epochs(len(ids), spec.train.batch)
+    recorded = {key: watching(section, ctx, len(ids), epochs) for key, section in by_key.items()}
     recorder = Recorder(ids, len(train), recorded, ctx.compute.device)
     net, trained, meter = training.run(recorder)
     values = recorder.finalize()
@@ -98,10 +99,8 @@ def produce_scoring(task: Task, ctx: Context, missing: list[Entry], ids: Ids, ro
         _compare_weights(ctx, net_key, net)
 
 
-def _recorded(section: Mapping[str, Any], task: Task, ctx: Context, count: int) -> Recorded:
-    """What watches the training for one score section."""
-    spec = ctx.spec(task)
-    epochs = spec.train.epochs.epochs(count, spec.train.batch)
+def watching(section: Mapping[str, Any], ctx: Context, count: int, epochs: int) -> Recorded:
+    """What watches ``count`` samples over a training of ``epochs`` for one score section."""
     settings = ScoreSpec.model_validate(section)
     module: Any = registry.load("score", settings.name)
     classes = len(ctx.dataset.classes)

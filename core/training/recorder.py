@@ -37,8 +37,8 @@ class Recorded:
 class Recorder:
     """Records ``ids`` (int64 ``[m]``, unique) out of ``n_total`` samples for all ``scores``.
 
-    The scored samples must be the trained ones. ``extra_passes`` counts the samples shown only to
-    be recorded.
+    The scored samples must be the trained ones, or all scores be recorded by ``eval_pass``.
+    ``extra_passes`` counts the samples shown only to be recorded.
     """
 
     def __init__(
@@ -127,6 +127,45 @@ class Recorder:
         self.extra_passes = state["extra_passes"]
         for name, recorded in self._scores.items():
             recorded.score.load_state_dict(state["scores"][name])
+
+
+class Recorders(Recorder):
+    """Several recorders of one training, by name: such as of trained and of other samples."""
+
+    def __init__(self, parts: Mapping[str, Recorder]) -> None:
+        self.parts = dict(parts)
+        self.extra_passes = 0
+
+    def observe_step(
+        self, epoch: int, net: Net, feed: Feed, batch: TrainBatch, out: StepOutput
+    ) -> None:
+        """Show the step to all."""
+        for part in self.parts.values():
+            part.observe_step(epoch, net, feed, batch, out)
+        self._count()
+
+    def end_epoch(self, epoch: int, net: Net, feed: Feed) -> None:
+        """Tell all; each makes the passes it needs."""
+        for part in self.parts.values():
+            part.end_epoch(epoch, net, feed)
+        self._count()
+
+    def finalize(self) -> dict[str, NDArray[np.float32]]:
+        """Scores of different samples have no common order: ask each of ``parts``."""
+        raise TypeError("finalize the parts")
+
+    def state_dict(self) -> dict[str, Any]:
+        """State of all parts, for a checkpoint."""
+        return {name: part.state_dict() for name, part in self.parts.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what :meth:`state_dict` gave."""
+        for name, part in self.parts.items():
+            part.load_state_dict(state[name])
+        self._count()
+
+    def _count(self) -> None:
+        self.extra_passes = sum(part.extra_passes for part in self.parts.values())
 
 
 def _unique(ascending: NDArray[np.int64]) -> bool:

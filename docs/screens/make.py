@@ -10,8 +10,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from core.data.locations import default_cache_root
+from core.data.prepare import prepare_dataset
 from core.runs import Run
+from core.spec_load import parse_spec, read_yaml
 from prunectl.tui.app import Console
+from prunectl.tui.screens.samples import SamplesScreen
 
 HERE = Path(__file__).parent
 JOURNALS = HERE.parents[1] / "tests" / "journals"
@@ -20,6 +24,7 @@ SCREENS: dict[str, tuple[bool, tuple[str, ...]]] = {
     "run": (True, ("x", "x", "x")),
     "help": (True, ("question_mark",)),
     "new-run": (False, ("n",)),
+    "samples": (True, ("p",)),
 }
 
 
@@ -33,6 +38,9 @@ async def draw(folder: Path, name: str) -> None:
             await asyncio.sleep(0.05)
         for key in keys:
             await pilot.press(key)
+        screen = app.screen
+        while isinstance(screen, SamplesScreen) and screen.page is None:
+            await asyncio.sleep(0.05)
         await pilot.pause(0.5)
         (HERE / f"{name}.svg").write_text(app.export_screenshot(title="prunectl"))
 
@@ -41,9 +49,12 @@ def main() -> None:
     """All pictures, of a runs folder with the recorded runs."""
     with tempfile.TemporaryDirectory() as temporary:
         os.chdir(temporary)
+        os.environ["PRUNECTL_DATA"] = str(Path(temporary) / "data")
         folder = Path("runs")
         for run in ("522y-finished", "abcd-resumed", "ozpj-diverged"):
             shutil.copytree(JOURNALS / run.partition("-")[2], folder / run)
+        spec_file = folder / "522y-finished" / "spec.yaml"
+        prepare_dataset(parse_spec(read_yaml(spec_file)).data, default_cache_root())  # pictures
         for name in SCREENS:
             asyncio.run(draw(folder, name))
 

@@ -96,6 +96,8 @@ def correlation(summary: Row) -> RenderableType | None:
         )  # fmt: skip
     method = f"predicted by {rows[0]['method']}" + (f", {words.params(common)}" if common else "")
     note = f"{method}\n{_OPTIMISTIC}{_WITH_TRUTH if truth else _WITHOUT_TRUTH}"
+    if held := words.covered(rows):
+        note += f"\n{held}"
     title = f"Rank correlation (Spearman) of predicted {', '.join(scores)}"
     return _titled(title, table, note)
 

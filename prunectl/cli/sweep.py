@@ -10,11 +10,11 @@ from rich.text import Text
 
 from core.errors import UserError
 from core.locks import hostname
-from core.runs import State, runs_folder
+from core.runs import REPORT, State, runs_folder
 from core.sweep_spec import MANY_CELLS, SweepSpec, parse_sweep
 from core.sweeps import Sweep, create_sweep, list_sweeps
 from core.units import Seconds
-from prunectl import words
+from prunectl import tracking, words
 from prunectl.cli import output, sweep_dryrun
 from prunectl.cli.sweep_live import SweepBars, SweepLines, cell_table
 from prunectl.cli.watch import Signals, Stopper
@@ -225,7 +225,7 @@ def _last_word(follower: Follower[Sweep], signals: Signals, as_json: bool) -> in
     else:
         _print_cells(view)
     if ending.status == "finished":
-        output.say(f"results of a cell: prunectl show {sweep.id}/CELL")
+        _say_next_steps(sweep)
         return output.OK
     if ending.status == "stopped" or (ending.status == "dead" and signals.count):
         output.say(f"{sweep.id} stopped; continue with: prunectl resume {sweep.id}")
@@ -240,6 +240,17 @@ def _last_word(follower: Follower[Sweep], signals: Signals, as_json: bool) -> in
     error = ending.error(sweep, view)
     output.fail(error.what, error.todo)
     return error.exit_code
+
+
+def _say_next_steps(sweep: Sweep) -> None:
+    code = sweep.id.partition("-")[0]
+    text = tracking.word(sweep)
+    if text is not None:
+        output.say(text)
+    output.say(f"side by side:      prunectl compare {code}")
+    if (sweep.path / REPORT).is_file():
+        output.say(f"a page to send on: {sweep.path / REPORT}")
+    output.say(f"results of a cell: prunectl show {sweep.id}/CELL")
 
 
 def _leave(follower: Follower[Sweep], *, as_json: bool) -> int:

@@ -48,6 +48,8 @@ _POLL_SECONDS = 0.2
 _TRIES = 3
 _FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _MANY_CELLS = 64
+_LOOKED_AT = 200
+"""Cells of a larger sweep are not asked beforehand whether their policies can work."""
 ENDED = ("finished", "failed", "stopped")
 """A cell is stopped when all of it is done that can be without labels."""
 _FREQUENT = (ev.Points, ev.Progress, ev.Checkpoint, ev.Resumed)
@@ -169,6 +171,8 @@ class Supervisor:
     def _look(self, executor: Executor) -> slots.Looked:
         """Facts of all datasets, and the devices to use."""
         specs = {data_key(cell.spec): cell.spec for cell in self.cells}
+        if len(self.cells) <= _LOOKED_AT:
+            specs = {cell.id: cell.spec for cell in self.cells}
         named = self.options.device_names()
         wanted = self.cells[0].spec.compute.device if named is None else named[0]
         report = executor.look(slots.LookJob(list(specs.values()), wanted))

@@ -77,6 +77,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("overlay", "o", "overlay", "Choose tasks whose curves lie over each other.", (RUN,),
            hint=True),
     Action("seed", "e", "seed", "Scores and extrapolation of the next seed.", (RUN,)),
+    Action("metric", "b", "robust", "Trade-off by test accuracy, or by robust accuracy.", (RUN,)),
     Action("cursor(-1)", "left", "read", "Read values: cursor to the left.", (RUN,),
            shown_key="left"),
     Action("cursor(1)", "right", "read", "Read values: cursor to the right.", (RUN,),

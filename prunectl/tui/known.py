@@ -32,6 +32,8 @@ class Choice:
     tasks: tuple[str, ...] = ()
     cursor: float | None = None
     seed: int | None = None
+    metric: str = "test_accuracy"
+    """What the trade-off shows, where the run has it."""
 
 
 @dataclass

@@ -11,6 +11,7 @@ import pytest
 
 from core.errors import UserError
 from core.spec_load import SpecError, parse_spec
+from core.sweep_product import combined_specs
 from core.sweep_spec import parse_sweep, read_sweep
 
 Plain = Callable[..., dict[str, Any]]
@@ -118,3 +119,32 @@ def test_a_wrong_section_is_refused(plain_spec: Plain, section: Any, said: str) 
 
 def _literally(text: str) -> str:
     return re.escape(text)
+
+
+@pytest.mark.parametrize(
+    ("axes", "apart"),
+    [
+        (["extrapolate.k=5,10,20", "prune.policy=top_k,random", "train.batch=32,64"], True),
+        (["train.batch=32,64", "prune.policy=top_k,random", "retrain.batch=16,128"], True),
+        (["extrapolate.k=5,10", "extrapolate.weights=mean,auto", "subset.fraction=0.1,0.3"], True),
+        (["train.optimizer={name: sgd},{name: sgd, lr: 0.1}", "extrapolate.k=5"], False),
+        (["reference=none,full", "baselines=[random],[random, full_scores]"], False),
+    ],
+)
+def test_specs_put_together_are_those_read_one_by_one(
+    plain_spec: Plain, axes: list[str], apart: bool
+) -> None:
+    sweep = parse_sweep(plain_spec(), (), axes)
+    together = combined_specs(sweep.base, sweep.axes, sweep.name)
+    assert (together is not None) == apart  # equal or impossible cells are for the slow way to tell
+    if together is not None:
+        assert tuple(together) == tuple(cell.spec for cell in sweep.cells())
+
+
+def test_very_many_cells_have_the_ids_and_settings_of_the_slow_way(
+    plain_spec: Plain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = parse_sweep(plain_spec(sweep={"axes": AXES}))
+    slow = sweep.cells()
+    monkeypatch.setattr("core.sweep_spec._READ_WHOLE", 0)
+    assert sweep.cells() == slow

@@ -20,7 +20,7 @@ from core.sinks import target
 from core.sinks.nodes import PARENT
 from core.sinks.sweep_projection import SweepProjection
 from core.sweep_spec import parse_sweep
-from core.sweeps import create_sweep
+from core.sweeps import Sweep, create_sweep
 
 AXES = ("extrapolate.k=5,10", "prune.policy=top_k,class_balanced")
 
@@ -139,17 +139,17 @@ class SweepStory:
         self.sweep.write_state(State(status, None, pid, start, hostname(), time.time()))
 
 
-def projected(story: SweepStory) -> SweepProjection:
+def projected(sweep: Sweep) -> SweepProjection:
     """What the journal and the cells' summaries say should be on the server."""
     found = SweepProjection()
-    found.feed(read(story.sweep.journal))
+    found.feed(read(sweep.journal))
     found.worker_died()
-    cells = {run.path.name: run.summary() or {} for run in story.sweep.ended_cells()}
+    cells = {run.path.name: run.summary() or {} for run in sweep.ended_cells()}
     found.conclude_cells(cells, lambda cell, path: None)
     return found
 
 
-def wanted_of(story: SweepStory) -> dict[str, Any]:
+def wanted_of(sweep: Sweep) -> dict[str, Any]:
     """The same, plainly, by task."""
     return {
         node.id if node.id == PARENT else node.tags["task"]: {
@@ -157,17 +157,17 @@ def wanted_of(story: SweepStory) -> dict[str, Any]:
             "params": node.params,
             "points": {k: [(p.step, repr(p.value)) for p in v] for k, v in node.metrics().items()},
         }
-        for node in projected(story).nodes.values()
+        for node in projected(sweep).nodes.values()
     }
 
 
-def shown_of(uri: str, story: SweepStory) -> dict[str, Any]:
+def shown_of(uri: str, sweep: Sweep) -> dict[str, Any]:
     """What the server shows, by task. Every stored point counts, doubles too."""
     from mlflow.tracking import MlflowClient
 
     client = MlflowClient(uri, registry_uri=uri)
     experiment = client.get_experiment_by_name(target.EXPERIMENT)
-    query = f"tags.sweep = '{story.sweep.id}'"
+    query = f"tags.sweep = '{sweep.id}'"
     found: dict[str, Any] = {}
     for one in client.search_runs([experiment.experiment_id], query, max_results=999):
         name = one.data.tags.get("task", PARENT)

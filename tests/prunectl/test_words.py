@@ -68,3 +68,11 @@ def test_undefined_is_a_dash_not_zero() -> None:
 def test_options_name_numbers_and_not_words() -> None:
     assert words.params({"k": 20, "weights": "distance"}) == "k=20 distance"
     assert words.params({}) == "-"
+
+
+def test_how_often_intervals_held() -> None:
+    rows = [{"coverage80": 0.9}, {"coverage80": 0.94}, {"coverage80": None}]
+    assert words.covered(rows).endswith("held 92% of the held-out scores: too wide")
+    assert words.covered([{"coverage80": 0.79}]).endswith("as they should")
+    assert words.covered([{"coverage80": 0.5}]).endswith("too narrow")
+    assert words.covered([{"coverage80": None}, {}]) == ""

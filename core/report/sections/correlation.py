@@ -34,9 +34,14 @@ def correlation(facts: Facts) -> str | None:
     known = any(r.get("reference") for r in rows)
     return section(
         "correlation", "How well the scores were predicted",
-        paragraph(_OPTIMISTIC + (_TRUTH if known else _NO_TRUTH)),
-        _chart(rows, known), _table(rows), _recall(rows),
+        paragraph(_OPTIMISTIC + (_TRUTH if known else _NO_TRUTH)), *_coverage(rows),
+        _chart(rows, known), _table(rows, known), _recall(rows),
     )  # fmt: skip
+
+
+def _coverage(rows: list[Any]) -> list[str]:
+    held = words.covered(rows)
+    return [paragraph(f"{held}.")] if held else []
 
 
 def _chart(rows: list[Any], known: bool) -> str | None:
@@ -65,15 +70,16 @@ def _dots(row: Any) -> list[Dot]:
     return found
 
 
-def _table(rows: list[Any]) -> str:
-    truth = [f"{name}>" for name in _SERIES[1:]]
+def _table(rows: list[Any], known: bool) -> str:
+    keys = _KEYS if known else ()
+    truth = [f"{name}>" for name in _SERIES[1:]] if known else []
     return table(
         ["score", "seed>", "chosen", "held-out, 95% interval", "n>", *truth],
         [
             (
                 r["score"], r["seed"], words.params(r.get("chosen")), _heldout(r["heldout"]),
                 r["heldout"]["n"],
-                *(words.number((r.get("reference") or {}).get(key)) for key in _KEYS),
+                *(words.number((r.get("reference") or {}).get(key)) for key in keys),
             )
             for r in rows
         ],

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from core import words
 from core.report.dots import Dot, Row, dot_chart
 from core.report.facts import Facts
-from core.report.html import section, table
+from core.report.html import bullets, section, table
 from core.report.svg import STYLES, Axis
 
 _MANY, _END = 24, 12
@@ -20,7 +21,12 @@ Shares = dict[int, dict[float, float]]
 def dropped(facts: Facts) -> str | None:
     """The section."""
     return section(
-        "dropped", "Which samples were dropped", _classes(facts), _truth(facts), _sources(facts)
+        "dropped",
+        "Which samples were dropped",
+        _classes(facts),
+        _told(facts),
+        _truth(facts),
+        _sources(facts),
     )
 
 
@@ -72,6 +78,17 @@ _KINDS: tuple[tuple[str, Callable[[Any], Any], Callable[[Any], Any]], ...] = (
 )
 
 
+def _told(facts: Facts) -> str | None:
+    """The same of the run's own method in words."""
+    said = []
+    for rate in facts.rates(facts.method):
+        known = [t["truth"] for t in facts.of(facts.method, rate) if t.get("truth")]
+        if known:
+            told = words.kept_truth(words.mean_truth(known), facts.summary["data"]["n_train"])
+            said.append(f"Dropping {100 * rate:g}% ({facts.method}): {told}.")
+    return bullets(said) if said else None
+
+
 def _truth(facts: Facts) -> str | None:
     """What became of kinds of samples that the dataset knows of (``trials[].truth``)."""
     rows = []
@@ -83,12 +100,12 @@ def _truth(facts: Facts) -> str | None:
     if not rows:
         return None
     first = next(t["truth"] for t in facts.trials if t.get("truth"))
-    counts = [f"{name} ({number(first)})>" for name, number, _ in _KINDS]
+    counts = [f"kept {name} ({number(first)})>" for name, number, _ in _KINDS]
     groups = first["duplicates"]
     members = groups["members"]
     near = f"near-duplicates kept of {members:.1f}>" if members else "near-duplicates kept>"
     return table(
-        ["method", "dropped>", *(f"kept of the {name}" for name in counts), near, "difficulty>"],
+        ["method", "dropped>", *counts, near, "difficulty>"],
         rows,
         f"What became of samples whose truth is known: shares kept; of {groups['groups']} groups "
         f"of near-duplicates, members kept on average; mean difficulty of the kept samples "

@@ -26,7 +26,7 @@ def draw(known: Known, choice: Choice, width: int, height: int, look: Look) -> l
     axes = Axes(x_name=choice.axis, cursor=choice.cursor)
     if choice.axis == "time":
         axes = Axes(x_name="time", cursor=choice.cursor, x_label=words.clock)
-    lines: list[Line] = [fit_line(_title(tasks, choice), width)]
+    lines: list[Line] = [fit_line(_title(tasks, choice, width), width)]
     room = height - 1
     both = bool(loss and accuracy) and room >= 11
     upper = room - room // 2 if both else room
@@ -39,11 +39,15 @@ def draw(known: Known, choice: Choice, width: int, height: int, look: Look) -> l
     return lines[:height]
 
 
-def _title(tasks: list[str], choice: Choice) -> Line:
+def _title(tasks: list[str], choice: Choice, width: int) -> Line:
     said = clean(tasks[0]) if len(tasks) == 1 else f"{len(tasks)} tasks"
     notes = [choice.axis] + ["log"] * choice.log
     notes += [f"smoothed over {SMOOTHING[choice.smoothing]:.0%}"] * bool(choice.smoothing)
-    return [(said, "strong"), (f"  {', '.join(notes)}", "dim")]
+    note = f"  {', '.join(notes)}"
+    if len(tasks) == 1 and len(said) + len(note) > width:
+        stage, short = said.partition("-")[0], clean(short_name(tasks[0]))
+        said = short if short.startswith(stage) else f"{stage} {short}"
+    return [(said, "strong"), (note, "dim")]
 
 
 def short_name(task: str) -> str:
@@ -67,7 +71,9 @@ def curves_of(known: Known, choice: Choice, tasks: list[str]) -> tuple[list[Curv
         if len(tasks) > 1:
             there = there[:1]
         for index, series in enumerate(there):
-            said = series.replace("/", " ") if len(tasks) == 1 else short_name(task)
+            said = (
+                series.replace("/", " ").replace("_", " ") if len(tasks) == 1 else short_name(task)
+            )
             colour = number if len(tasks) > 1 else index + 1
             accuracy.append(_curve(known, choice, task, series, said, colour))
     return loss, accuracy

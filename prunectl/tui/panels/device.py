@@ -10,7 +10,7 @@ from core.replay import Series
 from prunectl import words
 from prunectl.tui.charts.line import Axes, line_chart
 from prunectl.tui.charts.series import Curve
-from prunectl.tui.drawing import Line, Look, bar, clean, fit_line
+from prunectl.tui.drawing import Line, Look, bar, clean, fit
 from prunectl.tui.known import Choice, Known, column
 
 _KINDS = ("memory_bytes", "utilisation")
@@ -24,7 +24,7 @@ def draw(known: Known, choice: Choice, width: int, height: int, look: Look) -> l
         about += f", {words.plural(view.threads, 'thread')}"
     if view.host:
         about += f" on {clean(view.host)}"
-    lines: list[Line] = [fit_line([(about, "text")], width)]
+    lines: list[Line] = [[(fit(about, width, ellipsis=look.mark("…", "~")), "text")]]
     memory, used = readings(known, "memory_bytes"), readings(known, "utilisation")
     if not len(memory) and not len(used):
         return [*lines, [("nothing measured yet", "dim")]]

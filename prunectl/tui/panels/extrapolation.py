@@ -50,7 +50,10 @@ def _candidates(view: View, seed: int | None) -> list[tuple[str, float | None, b
 def _bars(candidates: list[tuple[str, float | None, bool]], width: int, look: Look) -> list[Line]:
     if not candidates:
         return []
-    lines: list[Line] = [[("held-out Spearman by candidate (optimistic)", "dim")]]
+    head = "held-out Spearman by candidate (optimistic)"
+    if width < len(head):
+        head = "held-out, by candidate (optimistic)"
+    lines: list[Line] = [[(head, "dim")]]
     longest = min(max(len(c[0]) for c in candidates), max(width // 3, 8))
     best = max((abs(c[1] or 0.0) for c in candidates), default=1.0) or 1.0
     room = max(width - longest - 11, 4)

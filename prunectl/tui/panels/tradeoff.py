@@ -15,6 +15,8 @@ from prunectl.tui.charts.series import Curve
 from prunectl.tui.drawing import Line, Look, clean, columns, fit_line
 from prunectl.tui.known import Choice, Known
 
+METRICS = {"test_accuracy": "test accuracy", "test_robust_accuracy": "robust accuracy"}
+
 
 @dataclass(frozen=True)
 class Point:
@@ -30,7 +32,8 @@ class Point:
 
 def draw(known: Known, choice: Choice, width: int, height: int, look: Look) -> list[Line]:
     """The chart, and below it the numbers where there is room."""
-    found = points(known)
+    metric = metric_shown(known, choice)
+    found = points(known, metric)
     table = _table(found, width) if found and height >= 10 else []
     room = height - len(table) - 2
     if room < 8:  # the chart first
@@ -39,14 +42,39 @@ def draw(known: Known, choice: Choice, width: int, height: int, look: Look) -> l
         table = []  # a head and no body says nothing
     upright = _break_even(known)
     chart = band_chart(_bands(found), width, height - len(table) - 1, look, _AXES, upright)
-    return [*chart, fit_line(_pays(known, look), width), *table][:height]
+    return [*chart, fit_line([*_which(known, metric), *_pays(known, width, look)], width), *table][
+        :height
+    ]
 
 
-def _pays(known: Known, look: Look) -> Line:
+def metrics(known: Known) -> list[str]:
+    """Accuracies that the run's trials have, the plain one first."""
+    entries = (known.summary or {}).get("tradeoff") or []
+    found = {str(e.get("metric")) for e in entries if e.get("mean") is not None}
+    found |= {name for trial in known.view.metrics.values() for name in trial}
+    return [name for name in METRICS if name in found]
+
+
+def metric_shown(known: Known, choice: Choice) -> str:
+    """The chosen accuracy where the run has it, else the plain one."""
+    return choice.metric if choice.metric in metrics(known) else next(iter(METRICS))
+
+
+def _which(known: Known, metric: str) -> Line:
+    """Which accuracy it is, where there are several."""
+    if len(metrics(known)) < 2:
+        return []
+    return [(METRICS[metric], "strong"), ("  ", "")]
+
+
+def _pays(known: Known, width: int, look: Look) -> Line:
     cost = (known.summary or {}).get("cost")
     if not cost:
         return []
-    return [(f"{look.mark('┊', ':')} ", "warn"), (words.pays(cost.get("break_even_rate")), "dim")]
+    said = words.pays(cost.get("break_even_rate"))
+    if len(said) + 2 > width:
+        said = said.partition(":")[0]
+    return [(f"{look.mark('┊', ':')} ", "warn"), (said, "dim")]
 
 
 def _break_even(known: Known) -> float | None:
@@ -55,11 +83,11 @@ def _break_even(known: Known) -> float | None:
     return float(value) if value is not None else None
 
 
-def points(known: Known) -> list[Point]:
+def points(known: Known, metric: str = "test_accuracy") -> list[Point]:
     """From the summary; while there is none, from what the trials have said so far."""
     entries = [
         e for e in (known.summary or {}).get("tradeoff") or []
-        if e.get("metric") == "test_accuracy" and e.get("mean") is not None
+        if e.get("metric") == metric and e.get("mean") is not None
     ]  # fmt: skip
     if entries:
         return [
@@ -68,8 +96,8 @@ def points(known: Known) -> list[Point]:
             for e in entries
         ]  # fmt: skip
     groups: dict[tuple[str, float], list[float]] = {}
-    for trial, metrics in known.view.metrics.items():
-        about, value = trial_parts(trial), metrics.get("test_accuracy")
+    for trial, named in known.view.metrics.items():
+        about, value = trial_parts(trial), named.get(metric)
         if about and value is not None:
             groups.setdefault(about, []).append(value)
     return [

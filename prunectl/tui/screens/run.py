@@ -253,6 +253,16 @@ class RunScreen(ConsoleScreen):
             self.choice.seed = seeds[(seeds.index(now) + 1) % len(seeds)] if now in seeds else None
             self._redraw(_BY_SEED)
 
+    def action_metric(self) -> None:
+        """Another accuracy in the trade-off, where the trials have several."""
+        names = tradeoff.metrics(self.known)
+        if len(names) < 2:
+            self.console.say("this run measures one accuracy only")
+            return
+        now = tradeoff.metric_shown(self.known, self.choice)
+        self.choice.metric = names[(names.index(now) + 1) % len(names)]
+        self._redraw(frozenset({"panel-trade-off"}))
+
     # -- the run --
 
     def action_back(self) -> None:

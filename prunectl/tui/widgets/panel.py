@@ -14,7 +14,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from prunectl.tui import themes
-from prunectl.tui.drawing import Line, clean, fit_line, wrap
+from prunectl.tui.drawing import Line, Look, clean, fit_line, width_of, wrap
 
 Draw = Callable[[int, int], list[Line]]
 
@@ -115,6 +115,11 @@ class Panel(Widget, can_focus=True):
             self._strips[number] = self._strip(lines[number] if number < len(lines) else [])
         return self._strips[number]
 
+    @property
+    def _look(self) -> Look:
+        look = getattr(self.app, "look", None)
+        return look if isinstance(look, Look) else Look()
+
     def _offset(self) -> int:
         """The first line in sight."""
         most = max(len(self._lines or []) - self._drawn_for[1], 0)
@@ -122,6 +127,8 @@ class Panel(Widget, can_focus=True):
 
     def _strip(self, line: Line) -> Strip:
         width, _, theme = self._drawn_for
+        if width_of(line) > width > 1:  # what is cut says so
+            line = [*fit_line(line, width - 1), (self._look.mark("…", "~"), "dim")]
         segments = []
         for text, word in fit_line(line, width):
             style = self._ground + themes.style(theme, word)

@@ -203,7 +203,8 @@ def test_truth_is_told_where_the_data_knows_it(run: Run) -> None:
         }  # fmt: skip
     _change(run, plain)
     shown = str(dropped(facts_of(run)))
-    assert "kept of the mislabelled (40)" in shown and "<td class=num>35.0%</td>" in shown
+    assert "kept mislabelled (40)" in shown and "<td class=num>35.0%</td>" in shown
+    assert "Dropping 30% (knn): of the 3.2% mislabelled samples, 35.0% were kept" in shown
     assert "near-duplicates kept of 4.0" in shown and "<td class=num>1.50</td>" in shown
 
 

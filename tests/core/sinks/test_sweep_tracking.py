@@ -40,7 +40,7 @@ def opened(story: SweepStory) -> SweepShipper:
 def test_one_parent_and_every_distinct_training(tmp_path: Path) -> None:
     story = SweepStory(tmp_path)
     story.whole()
-    nodes = projected(story).nodes
+    nodes = projected(story.sweep).nodes
     # 4 cells with random, full and knn at one rate: knn once a cell, the others once for all
     kinds = [node.tags["kind"] for node in nodes.values()]
     assert {kind: kinds.count(kind) for kind in kinds} == {"sweep": 1, "score": 1, "trial": 6}
@@ -53,7 +53,7 @@ def test_one_parent_and_every_distinct_training(tmp_path: Path) -> None:
 def test_a_shared_child_has_the_params_that_fit_all_its_cells(tmp_path: Path) -> None:
     story = SweepStory(tmp_path)
     story.whole()
-    nodes = projected(story).nodes
+    nodes = projected(story.sweep).nodes
     full, own = nodes["s0-full-none-r0.0000"], nodes["s0-knn-top_k-r0.5000"]
     assert full.tags["cells"].split() == [cell.id for cell in story.cells]
     assert full.params["extrapolate.k"] == "none"
@@ -69,7 +69,7 @@ def test_a_shared_child_has_the_params_that_fit_all_its_cells(tmp_path: Path) ->
 def test_every_cells_correlation_is_with_its_own_trials(tmp_path: Path) -> None:
     story = SweepStory(tmp_path)
     story.whole()
-    nodes = projected(story).nodes.values()
+    nodes = projected(story.sweep).nodes.values()
     own = {n.params["extrapolate.k"]: n for n in nodes if n.params.get("method") == "knn"}
     told = {k: n.values["extrapolation/spearman"].value for k, n in own.items()}
     assert told == {"5": 0.05, "10": 0.1}
@@ -82,7 +82,7 @@ def test_every_cells_correlation_is_with_its_own_trials(tmp_path: Path) -> None:
 def test_the_parent_says_what_the_cells_gave(tmp_path: Path) -> None:
     story = SweepStory(tmp_path)
     story.whole()
-    parent = projected(story).nodes[PARENT]
+    parent = projected(story.sweep).nodes[PARENT]
     values = {key: point.value for key, point in parent.values.items()}
     assert values == {"cells/finished": 4.0, "saving": pytest.approx(0.8)}
     lines = parent.tags[NOTE].splitlines()
@@ -94,13 +94,13 @@ def test_a_failed_cell_is_a_tag_until_it_is_retried(tmp_path: Path) -> None:
     story = SweepStory(tmp_path)
     story.begin()
     story.end("failed", failed=BALANCED_5)
-    parent = projected(story).nodes[PARENT]
+    parent = projected(story.sweep).nodes[PARENT]
     assert parent.status == "FAILED"
     assert parent.tags[f"cell.{BALANCED_5}"] == "oom: no room"
     assert "saving" not in parent.values
     story.begin()
     story.end()
-    parent = projected(story).nodes[PARENT]
+    parent = projected(story.sweep).nodes[PARENT]
     assert parent.status == "FINISHED"
     assert f"cell.{BALANCED_5}" not in parent.tags
 
@@ -113,7 +113,7 @@ def test_all_of_a_sweep_arrives_with_its_files(runs: Path) -> None:
     shipper.ship(MlflowServer)
     assert shipper.settled
     assert target.sending(story.sweep).complete
-    assert shown_of(address(runs), story) == wanted_of(story)
+    assert shown_of(address(runs), story.sweep) == wanted_of(story.sweep)
     client, nodes = MlflowClient(address(runs)), Cursor.load(story.sweep.path / "mlflow.json").nodes
     child = client.get_run(str(nodes["s0-knn-top_k-r0.5000"].run_id))
     assert child.data.tags["mlflow.parentRunId"] == nodes[PARENT].run_id
@@ -159,4 +159,4 @@ def test_killed_at_random_moments_nothing_is_lost_or_doubled(runs: Path, seed: i
         deaths += 1
         assert deaths < 200
     assert deaths > 2
-    assert shown_of(address(runs), story) == wanted_of(story)
+    assert shown_of(address(runs), story.sweep) == wanted_of(story.sweep)

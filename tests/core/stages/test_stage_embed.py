@@ -20,7 +20,7 @@ from core.estimate import disk_bytes, estimate
 from core.models.build import build_net
 from core.plan import DataFacts, build_graph
 from core.spec import DataSpec, ModelSpec, Spec
-from core.spec_load import SpecError
+from core.spec_load import SpecError, parse_spec
 from core.stages.base import Context
 from core.store import Store
 from core.training import devices
@@ -190,6 +190,18 @@ def test_another_model_embeds_and_its_passes_are_counted(
     assert by_rate["knn"]["saving_passes"] == pytest.approx(1 - (180 + 150 + 75) / 150)
 
 
+def test_a_score_of_embeddings_alone_trains_no_scoring_net(
+    make_spec: MakeSpec, plain_spec: Callable[..., dict[str, Any]], rows: Any, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "e.npy", rows)
+    plain = plain_spec(**QUICK, embed={"from": str(tmp_path / "e.npy")})
+    story = Player(tmp_path).play(parse_spec({**plain, "score": {"name": "prototypicality"}}))
+    assert story.summary["status"] == "finished"
+    stages = [row["stage"] for row in story.summary["cost"]["stages"]]
+    assert "embed" in stages and "measure" in stages and "score" not in stages
+    assert not list((tmp_path / "store").glob("net-*"))
+
+
 def _context(spec: Spec, runs: Path) -> Context:
     dataset = prepare_dataset(spec.data, default_cache_root())
     graph = build_graph([(spec, facts_of(dataset))])
@@ -238,8 +250,6 @@ def test_what_cannot_be_a_source_is_one_line(make_spec: MakeSpec, source: Any, s
 
 
 def test_a_spec_with_a_source_is_read_back_as_it_was(make_spec: MakeSpec) -> None:
-    from core.spec_load import parse_spec
-
     for source in ("e.npy", {"name": "torchvision", "arch": "resnet50", "weights": "r.pth"}):
         spec = make_spec(embed={"from": source})
         assert parse_spec(spec.to_dict()) == spec

@@ -159,3 +159,29 @@ def test_predicted_seconds_stand_beside_the_measured_ones(finished: Known) -> No
         drawn = cost.draw(known, Choice(), width, 20, Look(ascii=True))
         assert plain(drawn).isascii()
         assert all(width_of(line) <= width for line in drawn) or width < 38
+
+
+def test_the_trade_off_turns_to_robust_accuracy_where_there_is_one(finished: Known) -> None:
+    assert tradeoff.metrics(finished) == ["test_accuracy"]
+    assert "robust" not in shown("tradeoff", finished, metric="test_robust_accuracy")
+    assert finished.summary is not None
+    entries = finished.summary["tradeoff"]
+    robust = [
+        {**e, "metric": "test_robust_accuracy", "mean": e["mean"] / 2}
+        for e in entries if e["metric"] == "test_accuracy"
+    ]  # fmt: skip
+    known = replace(finished, summary={**finished.summary, "tradeoff": entries + robust})
+    plain_one, other = (tradeoff.points(known, name) for name in tradeoff.METRICS)
+    assert [p.mean for p in other] == [p.mean / 2 for p in plain_one]
+    first = shown("tradeoff", known)
+    assert "test accuracy" in first and "robust accuracy" not in first
+    turned = shown("tradeoff", known, metric="test_robust_accuracy")
+    assert "robust accuracy" in turned and "97.77" in first and "97.77" not in turned
+
+
+def test_robust_accuracy_is_drawn_beside_the_plain_one(finished: Known) -> None:
+    task = "score-s0"
+    named = dict(finished.view.curves[task])
+    named["test/robust_accuracy"] = named["test/accuracy"]
+    view = replace(finished.view, curves={**finished.view.curves, task: named})
+    assert "test robust accuracy" in shown("curves", replace(finished, view=view), tasks=(task,))

@@ -151,6 +151,9 @@ def test_keys_of_the_curves(folder: Path) -> None:
         assert len(choice.tasks) == 2
         await pilot.press("e")
         assert choice.seed == 1
+        await pilot.press("b")  # there is no robust accuracy here
+        assert choice.metric == "test_accuracy"
+        assert any("one accuracy" in note.message for note in app._notifications)
 
     opened(folder, FINISHED, (80, 24), drive)
 

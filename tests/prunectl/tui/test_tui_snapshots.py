@@ -1,4 +1,7 @@
-"""Screens as text, compared with the files in ``snapshots/``, over sizes and themes.
+"""Screens as text and as pictures, compared with the files in ``snapshots/``.
+
+A picture (``.svgz``, opened by any browser) also holds colours; one that differs is left in the
+test's folder.
 
 After a wanted change: ``pytest tests/prunectl/tui --update-snapshots``, and look at the difference.
 """
@@ -6,8 +9,9 @@ After a wanted change: ``pytest tests/prunectl/tui --update-snapshots``, and loo
 from __future__ import annotations
 
 import asyncio
+import gzip
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -36,6 +40,22 @@ CASES = {
     "log-diverged-80x24": (DIVERGED, (80, 24), "dark", False, ("6",)),
     "help-80x24": (FINISHED, (80, 24), "dark", False, ("question_mark",)),
 }
+# Over the four sizes and the four themes.
+PICTURES = {
+    "runs-40x12": ("", (40, 12), "dark", False, ()),
+    "runs-80x24": ("", (80, 24), "light", False, ()),
+    "run-40x12": (FINISHED, (40, 12), "safe", False, ()),
+    "tradeoff-40x12": (FINISHED, (40, 12), "mono", False, ("3",)),
+    "run-80x24": (FINISHED, (80, 24), "mono", False, ()),
+    "run-cursor-80x24": (FINISHED, (80, 24), "light", False, ("right", "l")),
+    "cost-80x24": (RESUMED, (80, 24), "safe", False, ("4",)),
+    "help-80x24": (FINISHED, (80, 24), "dark", False, ("question_mark",)),
+    "diverged-120x40": (DIVERGED, (120, 40), "dark", False, ()),
+    "run-120x40": (FINISHED, (120, 40), "light", False, ()),
+    "run-ascii-120x40": (FINISHED, (120, 40), "mono", True, ()),
+    "run-160x50": (FINISHED, (160, 50), "safe", False, ()),
+    "resumed-160x50": (RESUMED, (160, 50), "dark", False, ("x",)),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -49,10 +69,23 @@ def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     time.tzset()
 
 
+def as_text(app: Console) -> str:
+    """What the screen in front shows, without colours."""
+    rows = [strip.text.rstrip() for strip in app.screen._compositor.render_strips()]
+    return "\n".join(rows) + "\n"
+
+
+def as_svg(app: Console) -> str:
+    """What the screen in front looks like. Its names come from its content, so it is the same each
+    time."""
+    return app.export_screenshot(title="prunectl")
+
+
 async def picture(
-    folder: Path, run: str, size: tuple[int, int], theme: str, plain: bool, keys: tuple[str, ...]
-) -> str:
-    """The screen after some keys, as text."""
+    folder: Path, run: str, size: tuple[int, int], theme: str, plain: bool, keys: tuple[str, ...],
+    form: Callable[[Console], str] = as_text,
+) -> str:  # fmt: skip
+    """The screen after some keys."""
     app = Console(folder, Run(folder / run) if run else None, theme=theme, plain=plain)
     async with app.run_test(size=size) as pilot:
         screen = app.screen
@@ -67,8 +100,7 @@ async def picture(
         for key in keys:
             await pilot.press(key)
         await pilot.pause()
-        rows = [strip.text.rstrip() for strip in app.screen._compositor.render_strips()]
-        return "\n".join(rows) + "\n"
+        return form(app)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -83,3 +115,20 @@ def test_the_screen_is_as_it_was(
     if request.config.getoption("--update-snapshots"):
         file.write_text(drawn, encoding="utf-8")
     assert drawn == file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_the_screen_looks_as_it_did(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    run, size, theme, plain, keys = PICTURES[name]
+    copy_runs(tmp_path / "runs")
+    monkeypatch.chdir(tmp_path)
+    drawn = asyncio.run(picture(Path("runs"), run, size, theme, plain, keys, as_svg))
+    file = SNAPSHOTS / f"{name}.svgz"
+    if request.config.getoption("--update-snapshots"):
+        file.write_bytes(gzip.compress(drawn.encode(), mtime=0))
+    if drawn != gzip.decompress(file.read_bytes()).decode():
+        other = tmp_path / f"{name}.svg"
+        other.write_text(drawn, encoding="utf-8")
+        pytest.fail(f"{other} differs from {file}; look at both")

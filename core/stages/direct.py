@@ -1,0 +1,74 @@
+"""The baseline ``direct``: the subset net scores the samples it was not trained on.
+
+The scoring run once more, bit for bit, watched on the other samples too: after each epoch whose
+outputs a score reads they are shown to the net, in evaluation mode. Those passes are in the ledger,
+and so is the training, once: ``direct`` is charged with this run instead of the scoring run. Seals
+``scores.npy`` float32 ``[N, S]``, measured in the subset; elsewhere what the net gave, mapped to
+the subset's distribution, because a net is surer of what it was trained on; ``raw.npy`` is not
+mapped.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core import registry
+from core.data.bank import targets_digest
+from core.extrapolators.mapping import match_distribution
+from core.plan import Task
+from core.stages.base import Context, Entry, Ids, plain
+from core.stages.score import ROLE, watching
+from core.stages.train_task import Training
+from core.training.recorder import Recorded, Recorder, Recorders
+
+
+def entries(task: Task, ctx: Context) -> list[Entry]:
+    """One entry: all scores of all samples."""
+    net = Entry("net", ctx.net_parts(task, ROLE, ctx.subset_ids(task), plain(ctx.spec(task).train)))
+    everyone = np.arange(len(ctx.dataset.train), dtype=np.int64)
+    parts = {
+        "net": net.key,
+        "scores": [[registry.describe("score", s["name"]).version, dict(s)] for s in task.scores],
+        "targets": targets_digest(ctx.dataset.train, everyone),
+    }
+    return [Entry("direct", parts)]
+
+
+def produce(task: Task, ctx: Context, missing: list[Entry]) -> None:
+    """Train, watch, map, seal."""
+    spec, total = ctx.spec(task), len(ctx.dataset.train)
+    ids = ctx.subset_ids(task)
+    unseen = np.setdiff1d(np.arange(total, dtype=np.int64), ids)
+    steps = spec.train.epochs.steps(len(ids), spec.train.batch)
+    training = Training(task, ctx, missing[0].key, ROLE, ids, spec.train, steps)
+    recorder = Recorders(
+        {"subset": _recorder(task, ctx, ids, ids), "unseen": _recorder(task, ctx, unseen, ids)}
+    )
+    _, trained, meter = training.run(recorder)
+    measured, found = (recorder.parts[n].finalize() for n in ("subset", "unseen"))
+    raw = np.empty((total, len(task.scores)), np.float32)
+    for column, section in enumerate(task.scores):
+        name = section["name"]
+        raw[ids, column], raw[unseen, column] = measured[name], found[name]
+    scores = raw.copy()
+    for column in range(raw.shape[1]):
+        scores[unseen, column] = match_distribution(raw[unseen, column], raw[ids, column])
+    with ctx.store.writing(missing[0].key) as out:
+        np.save(out.path / "scores.npy", scores)
+        np.save(out.path / "raw.npy", raw)
+        out.parts.update(missing[0].parts)
+        out.cost.update(training.cost(trained, meter))
+        out.meta.update(training.meta(trained))
+        out.meta["scores"] = [section["name"] for section in task.scores]
+    training.forget()
+
+
+def _recorder(task: Task, ctx: Context, watched: Ids, ids: Ids) -> Recorder:
+    """The subset is recorded as its scores say, other samples in passes of their own."""
+    spec = ctx.spec(task)
+    epochs = spec.train.epochs.epochs(len(ids), spec.train.batch)
+    recorded = {}
+    for section in task.scores:
+        made = watching(section, ctx, len(watched), epochs)
+        recorded[section["name"]] = made if watched is ids else Recorded(made.score, "eval_pass")
+    return Recorder(watched, len(ctx.dataset.train), recorded, ctx.compute.device)
