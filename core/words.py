@@ -74,6 +74,15 @@ def ago(seconds: float) -> str:
     return "just now"
 
 
+def pace(done: float, total: float, seconds: float, since: float) -> str:
+    """``400 a second, about 50 s left`` when ``since`` of ``done`` took these seconds; empty when
+    nothing can be said yet."""
+    if seconds <= 0 or since <= 0:
+        return ""
+    rate = since / seconds
+    return f"{count(rate)} a second, {about((total - done) / rate)} left"
+
+
 def size(count_of_bytes: float | None) -> str:
     """Bytes in MB or GB."""
     if count_of_bytes is None:

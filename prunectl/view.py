@@ -130,6 +130,8 @@ class View:
     tasks: dict[str, TaskView] = field(default_factory=dict)
     preparing: ev.Progress | None = None
     """How far the data is, before there is a plan."""
+    preparing_from: tuple[float, float] | None = None
+    """When that was first said, and how much was done then."""
     curves: Curves = field(default_factory=dict)
     series: Callable[[], Series] = Series
     """What a curve is kept in: lists, or arrays for who shows very long ones."""
@@ -266,6 +268,8 @@ def _resumed(event: ev.Resumed, view: View, ts: float) -> None:
 def _progress(event: ev.Progress, view: View, ts: float) -> None:
     task = view.tasks.get(event.task)
     if task is None:
+        if view.preparing is None or view.preparing.done > event.done:
+            view.preparing_from = (ts, event.done)
         view.preparing = event
         return
     task.done, task.total, task.unit = event.done, event.total, event.unit

@@ -73,7 +73,12 @@ def decoded(
     """
     name = digest({"version": VERSION, "key": key, "shape": shape, "size": size})[:12]
     work = out.with_name(f".decode-{name}")
-    with locked(out.with_name(f".decode-{name}.lock")):
+
+    def check() -> None:  # while another process decodes the same pictures
+        if progress is not None:
+            progress(0, len(pictures))
+
+    with locked(out.with_name(f".decode-{name}.lock"), check=check):
         work.mkdir(exist_ok=True)
         target = Target(str(work / "pixels.raw"), shape, size)
         engine = _Engine(pictures, target, work / "done.jsonl", progress)

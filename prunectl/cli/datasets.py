@@ -46,7 +46,14 @@ def prepare(
     data = parse_data(override({"data": section}, assignments)["data"])
     with Pace("pictures" if "skip_broken" in data.params else "samples") as pace:
         job = {"job": "prepare", "data": data.model_dump(mode="json"), "workers": workers}
-        answer = ask(job, pace)
+        try:
+            answer = ask(job, pace)
+        except KeyboardInterrupt:
+            answer = None
+    if answer is None:
+        kept = "skip_broken" in data.params
+        output.say("interrupted" + ("; the same command goes on where it was" if kept else ""))
+        return output.INTERRUPTED
     entry = cache.find(default_cache_root(), Path(answer["folder"]).name)
     if as_json:
         output.data_json({"schema": 1, "dataset": about(entry)})

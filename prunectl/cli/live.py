@@ -117,6 +117,8 @@ def picture(view: View, run: str, now: float, behind: str | None = None) -> Rend
         waiting = f"queued behind {behind}" if behind else "preparing"
         if said := view.preparing:
             waiting = f"preparing {said.task}: {amount(said.done, said.total, said.unit)}"
+            if pace := _pace(view, now):
+                waiting += f", {pace}"
         return Text.assemble((run, "bold"), "  ", (waiting, "dim"))
     grid = Table.grid(padding=(0, 2))
     for _ in range(4):
@@ -129,6 +131,14 @@ def picture(view: View, run: str, now: float, behind: str | None = None) -> Rend
     elif view.status == "running":
         grid.add_row("")  # the picture keeps its height between tasks
     return Group(_head(view, run), grid, _foot(view, now, behind))
+
+
+def _pace(view: View, now: float) -> str:
+    """How fast the data is prepared, and how long still."""
+    if view.preparing is None or view.preparing_from is None:
+        return ""
+    (since, before), said = view.preparing_from, view.preparing
+    return words.pace(said.done, said.total or 0, now - since, said.done - before)
 
 
 def _head(view: View, run: str) -> Text:

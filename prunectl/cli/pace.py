@@ -54,7 +54,5 @@ def progress(noun: str, done: int, total: int, seconds: float, since: int) -> st
     """``1,200 of 20,000 pictures, 410 a second, about 46 s left``; ``since`` of them were done in
     these seconds, the others were found done."""
     parts = [f"{words.count(done)} of {words.count(total)} {noun}"]
-    if seconds > 0 and since > 0:
-        rate = since / seconds
-        parts += [f"{words.count(rate)} a second", f"{words.about((total - done) / rate)} left"]
+    parts += [said] if (said := words.pace(done, total, seconds, since)) else []
     return ", ".join(parts)

@@ -150,6 +150,9 @@ def test_progress_before_the_plan_is_of_the_data() -> None:
     said = ev.Progress("data", 10, 50, "samples")
     view = replay(said)
     assert view.preparing == said
+    assert view.preparing_from is not None
+    later = replay(ev.Progress("data", 30, 50, "samples"), view=view)
+    assert later.preparing_from is not None and later.preparing_from[1] == 10
     assert replay(ev.Plan(PLAN), view=view).preparing is None
 
 

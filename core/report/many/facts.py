@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -64,15 +65,17 @@ class Many:
             if row["metric"] == metric and row["mean"] is not None:
                 key = (tuple(row["runs"]), row["method"], row["policy"])
                 grouped.setdefault(key, []).append(row)
+        sharers = Counter((method, policy) for _, method, policy in grouped)
         methods = {run["label"]: run["method"] for run in self.found["runs"]}
         alike = len({methods[label] for label in group["runs"]}) == 1
-        found = [
-            Series(
-                labels, method, policy, tuple(sorted(rows, key=lambda r: float(r["rate"]))),
-                _name(labels, method, group, own := methods[labels[0]] == method, alike), own,
-            )
-            for (labels, method, policy), rows in grouped.items()
-        ]  # fmt: skip
+        found = []
+        for (labels, method, policy), rows in grouped.items():
+            own = methods[labels[0]] == method
+            name = _name(labels, method, group, own, alike)
+            if len(labels) > 1 and name != method and sharers[method, policy] == 1:
+                name = f"{method}, {policy}"  # the policy is what these runs have in common
+            rows.sort(key=lambda r: float(r["rate"]))
+            found.append(Series(labels, method, policy, tuple(rows), name, own))
         return sorted(found, key=lambda s: not s.own)
 
     def predictions(self, label: str, method: str, rate: float) -> BySeed:

@@ -19,7 +19,7 @@ def tradeoff(many: Many) -> str | None:
     for group in many.groups:
         for metric in many.metrics(group):
             series = many.series(group, metric)
-            parts += _charts(metric, series, _where(many, group))
+            parts += _charts(metric, series, len(group["runs"]), _where(many, group))
             parts.append(_table(many, series, metric))
         parts.append(bullets(group["verdicts"]) if group["verdicts"] else None)
     return section("tradeoff", "What pruning costs in accuracy", *parts)
@@ -29,25 +29,35 @@ def _where(many: Many, group: Row) -> str:
     return f" on {group['data']['name']}" if len(many.groups) > 1 else ""
 
 
-def _charts(metric: str, series: Sequence[Series], where: str) -> Iterator[str | None]:
-    """Every chart has the baselines that all cells share beside some of the rest."""
-    shared = [s for s in series if not s.own and len(s.labels) > 1][: STYLES - 2]
-    others = [s for s in series if s not in shared]
-    room = STYLES - len(shared)
+def _charts(metric: str, series: Sequence[Series], runs: int, where: str) -> Iterator[str | None]:
+    """Charts of the runs' own methods, then of the baselines that some runs share; the baselines
+    of all runs are in each."""
+    everywhere = [s for s in series if not s.own and len(s.labels) == runs][: STYLES - 2]
+    rest = [s for s in series if not s.own and s not in everywhere]
+    name = f"{plain(metric)} in percent, by share of samples dropped{where}"
+    yield from _some(name, [s for s in series if s.own], everywhere, metric)
+    if rest:
+        yield from _some(f"other baselines: {name}", rest, everywhere, metric)
+
+
+def _some(
+    name: str, several: Sequence[Series], everywhere: Sequence[Series], metric: str
+) -> Iterator[str | None]:
+    room = STYLES - len(everywhere)
     note = "Means over the seeds; bands are one standard deviation."
-    if len(others) > room * _CHARTS:
-        note = f"The {room * _CHARTS} of {len(others)} best at their last rate, by means. {note}"
-        others = sorted(others, key=lambda s: -float(s.rows[-1]["mean"]))[: room * _CHARTS]
-    for start in range(0, max(1, len(others)), room):
-        shown = [*others[start : start + room], *shared]
-        part = f" ({start // room + 1})" if len(others) > room else ""
+    shown = list(several)
+    if len(shown) > room * _CHARTS:
+        note = f"The {room * _CHARTS} of {len(shown)} best at their last rate, by means. {note}"
+        shown = sorted(shown, key=lambda s: -float(s.rows[-1]["mean"]))[: room * _CHARTS]
+    for start in range(0, max(1, len(shown)), room):
+        part = f" ({start // room + 1})" if len(shown) > room else ""
+        drawn = [*shown[start : start + room], *everywhere]
         yield line_chart(
-            f"{plain(metric).capitalize()} in percent, by share of samples dropped{where}{part}",
-            [_line(style, one) for style, one in enumerate(shown)],
+            name[:1].upper() + name[1:] + part,
+            [_line(style, one) for style, one in enumerate(drawn)],
             Axis("dropped, percent of the training samples", percent),
-            Axis(f"{plain(metric)}, percent", percent),
-            note,
-        )
+            Axis(f"{plain(metric)}, percent", percent), note,
+        )  # fmt: skip
 
 
 def _line(style: int, series: Series) -> Line:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from core.data import _crew, _decode
 from core.data._crew import inline
 from core.data.prepare import prepare_dataset
 from core.errors import DiskFull, MachineError, Stopped
+from core.locks import try_lock
 from core.testing.data import PlainDataSpec
 
 TRAIN, TEST = pixels(36), pixels(6, seed=1)
@@ -125,6 +127,29 @@ def test_stopped_and_resumed(spec: PlainDataSpec, cache: Path, chunks: list[int]
     assert chunks == [0, 1, 2, 3]
     prepare_dataset(spec, cache)
     assert chunks == list(range(CHUNKS))
+
+
+def test_waiting_for_another_process_can_be_given_up(
+    spec: PlainDataSpec, cache: Path, chunks: list[int]
+) -> None:
+    """Two datasets of the same pictures, with and without a validation part, decode one by one."""
+    found = prepare_dataset(spec, cache)
+    (lock,) = cache.glob(".decode-*.lock")
+    held = try_lock(lock)
+    assert held is not None
+    chunks.clear()
+    told: list[int] = []
+
+    def stop(done: int, total: int) -> None:
+        told.append(done)
+        raise Stopped("stopped")
+
+    with pytest.raises(Stopped):
+        prepare_dataset(replace(spec, validation=2), cache, stop)
+    os.close(held)
+    assert chunks == [] and told == [0]
+    other = prepare_dataset(replace(spec, validation=2), cache)
+    assert other.folder != found.folder and chunks == list(range(CHUNKS))
 
 
 def test_damaged_chunks_and_torn_notes_are_made_again(

@@ -173,6 +173,17 @@ def test_what_is_wrong_is_one_line(arguments: list[str], message: str) -> None:
     assert done.exit_code == 2 and done.stdout == "" and message in done.stderr
 
 
+def test_interrupted(monkeypatch: pytest.MonkeyPatch, pictures: Path) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("prunectl.cli.datasets.ask", interrupt)
+    done = _cli("prepare", "folder", "--root", pictures)
+    assert done.exit_code == 130
+    assert done.stderr == "interrupted; the same command goes on where it was\n"
+    assert _cli("prepare", "digits").stderr == "interrupted\n"
+
+
 def test_progress_in_words() -> None:
     told = progress("pictures", 1200, 20_000, 2.0, 800)
     assert told == "1,200 of 20,000 pictures, 400 a second, about 50 s left"

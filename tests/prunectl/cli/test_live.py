@@ -65,6 +65,9 @@ def test_before_the_plan() -> None:
     assert "queued behind wxyz-other" in _text(View(), behind="wxyz-other")
     data = _text(_view(ev.Progress("data", 10, 50, "samples")))
     assert "preparing data: samples 10/50" in data
+    first = ev.Progress("data", 10, 2010, "samples")
+    view = _view(first, ev.Progress("data", 410, 2010, "samples"))
+    assert "100 a second, about 20 s left" in " ".join(_text(view, now=1004.0).split())
 
 
 def test_the_end() -> None:
