@@ -21,6 +21,7 @@ from core.replay import CompactSeries, Curves, add_points, drop_after
 from core.runs import Run
 from core.spec import Spec
 from core.spec_load import parse_spec, read_yaml
+from core.units import digest
 
 Row = Mapping[str, Any]
 
@@ -142,11 +143,16 @@ class Facts:
             return None
 
 
-def facts_of(run: Run) -> Facts:
-    """The facts of a run. UserError when it has no results yet."""
+def facts_of(run: Run, opened: dict[str, tuple[Dataset | None, str]] | None = None) -> Facts:
+    """The facts of a run. UserError when it has no results yet. ``opened``: datasets that other
+    runs have opened, each of which is looked through once."""
     summary = run.summary()
     if summary is None:
         raise UserError(f"{run.id} has no results yet ({run.state().shown})", "wait until it has")
     spec = parse_spec(read_yaml(run.spec_file), str(run.spec_file))
-    dataset, why = dataset_of(run, spec.data)
+    opened = {} if opened is None else opened
+    key = digest([spec.data.model_dump(mode="json"), summary["data"]["fingerprint"]])
+    if key not in opened:
+        opened[key] = dataset_of(run, spec.data)
+    dataset, why = opened[key]
     return Facts(run, summary, spec, dataset, why)

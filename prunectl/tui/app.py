@@ -121,8 +121,7 @@ class Console(App[int]):
         if not report.is_file():
             self.say(f"{run.id} has no report")
         else:
-            self.open_url(report.absolute().as_uri())
-            self.say(str(report))
+            self.do(lambda: doing.open_report(report.absolute()))
 
     # -- doing --
 

@@ -5,8 +5,11 @@ It only asks: workers are processes of their own and outlive the console.
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 import time
+import webbrowser
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -52,6 +55,15 @@ def delete(run: Run) -> str:
         raise UserError(f"{run.id} is {run.state().shown}", "stop it first")
     remove_run(run.runs, run)
     return f"{run.id} is in the trash (prunectl restore {run.id})"
+
+
+def open_report(report: Path) -> str:
+    """Open a report in a browser; where there is no window to open one in, say where it lies: a
+    browser in the terminal would draw over the console."""
+    screens = ("DISPLAY", "WAYLAND_DISPLAY")
+    windows = sys.platform == "darwin" or any(os.environ.get(name) for name in screens)
+    opened = windows and webbrowser.open(report.as_uri())
+    return f"opened {report}" if opened else f"open {report} in a browser"
 
 
 def _work(run: Run) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from core.comparison.build import build
 from core.comparison.cells import Ended, cells_of
 from core.comparison.entries import read_entry
+from core.data.bank import Dataset
 from core.files import write_atomic
 from core.report.facts import facts_of
 from core.report.many.agreement import agreement
@@ -31,7 +32,8 @@ SECTIONS: tuple[Callable[[Many], str | None], ...] = (
 def many_of(title: str, about: str, runs: Mapping[str, Run], failed: Sequence[Ended] = ()) -> Many:
     """The facts about runs by label. UserError when one of them has no results."""
     entries = [read_entry(run, label) for label, run in runs.items()]
-    facts = {label: facts_of(run) for label, run in runs.items()}
+    opened: dict[str, tuple[Dataset | None, str]] = {}
+    facts = {label: facts_of(run, opened) for label, run in runs.items()}
     return Many(title, about, facts, build(entries), failed)
 
 

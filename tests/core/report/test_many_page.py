@@ -68,6 +68,12 @@ class _Checker(HTMLParser):
         self.tags.append(tag)
 
 
+def test_data_that_runs_share_are_opened_once(many: Many) -> None:
+    one, other = many.runs.values()
+    assert one.dataset is not None
+    assert one.dataset is other.dataset
+
+
 def test_the_page_has_every_section_and_no_script(many: Many) -> None:
     markup = render(many)
     checker = _Checker()

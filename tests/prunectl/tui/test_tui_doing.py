@@ -143,3 +143,29 @@ def test_low_bandwidth_reaches_the_readers(tmp_path: Path, opened: list[Console]
             return {s.pace.seconds for s in screens if s.pace}
 
     assert [asyncio.run(paces(app)) for app in opened] == [{FAST}, {SLOW}]
+
+
+@pytest.mark.parametrize("display", ["", ":0"], ids=["no window", "a window"])
+def test_the_report_is_opened_or_its_path_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, display: str
+) -> None:
+    run = Run(copy_runs(tmp_path / "runs") / FINISHED)
+    seen: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda url: not seen.append(url))
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setenv("DISPLAY", display)
+
+    async def drive() -> list[str]:
+        app = Console(run.path.parent, run)
+        async with app.run_test(size=(120, 40)) as pilot:
+            await pilot.press("w")
+            (run.path / "report.html").write_text("<html></html>")
+            await pilot.press("w")
+            await until(lambda: len(app._notifications) == 2)
+            return [note.message for note in app._notifications]
+
+    none, said = asyncio.run(drive())
+    assert "has no report" in none
+    assert str(run.path / "report.html") in said
+    assert seen == ([(run.path / "report.html").as_uri()] if display else [])
