@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -113,14 +115,35 @@ def test_rm_and_restore_take_the_whole_sweep(invoke: Invoke, sweep: Sweep, runs:
 
 
 def test_a_live_sweep_is_neither_removed_nor_begun_again(invoke: Invoke, sweep: Sweep) -> None:
-    import os
-
     me = State("running", None, os.getpid(), process_start(os.getpid()), hostname(), 0.0)
     sweep.write_state(me)
     assert invoke("rm", sweep.id).exit_code == 2
     told = invoke("stop", sweep.id)
     assert told.exit_code == 0 and "stopping when the tasks that run are done" in told.stderr
     assert (sweep.path / "stop.request").read_text().strip() == "finish"
+
+
+@pytest.mark.parametrize("command", ["resume", "sweep"])
+def test_a_second_command_on_a_live_sweep_follows_and_names_the_process(
+    invoke: Invoke, sweep: Sweep, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    me = State("running", None, os.getpid(), process_start(os.getpid()), hostname(), 0.0)
+    sweep.write_state(me)
+    monkeypatch.setattr("prunectl.cli.sweep.start_supervisor", _refuse_to_start)
+
+    def end() -> None:
+        journal = Journal(sweep.journal)
+        journal.append(ev.RunFinished("finished"))
+        journal.close()
+        sweep.write_state(State("finished"))
+
+    ending = threading.Timer(0.5, end)
+    ending.start()
+    told = invoke(command, sweep.id)
+    ending.join()
+    assert told.exit_code == 0, told.output
+    assert f"is running already, by process {os.getpid()}" in told.stderr
+    assert "Ctrl-C detaches, the sweep goes on" in told.stderr
 
 
 @pytest.mark.parametrize(
