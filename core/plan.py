@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from core import registry
 from core.errors import UserError
-from core.needs import MEASURED, companions, policy_needs, policy_neighbors, score_kind
+from core.needs import MEASURED, SAMPLERS, companions, policy_needs, policy_neighbors, score_kind
 from core.span import epochs_read
 from core.spec import Spec
 from core.units import digest, n_keep, round_share, sample_passes
@@ -162,7 +162,7 @@ def trials(spec: Spec, facts: DataFacts, seed: int) -> list[Trial]:
         elif method == "subset_only":
             found += _subset_trials(spec, facts, seed)
         else:
-            chosen = "random" if method == "random" else policy
+            chosen = {"random": "random", "rs2": None, "infobatch": None}.get(method, policy)
             found += [Trial(seed, method, chosen, r, n_keep(r, total)) for r in rates]
     return found
 
@@ -329,7 +329,7 @@ def _seed_tasks(
     retraining = {**base, "model": words.of(spec.model), "retrain": words.of(spec.retrain)}
     for trial in trials(spec, facts, seed):
         selection: tuple[str, ...] = ()
-        if trial.method != "full":
+        if trial.method not in ("full", *SAMPLERS):
             needs = names.selection(trial, size)
             reads_scores = {names.nets[0], names.reference, names.measure, names.direct} & {*needs}
             wanted = _read_by_policy(spec, scores) if reads_scores else None
@@ -341,7 +341,8 @@ def _seed_tasks(
             }
             yield task(f"prune-{trial.id}", needs, parts, trial=trial)
             selection = (f"prune-{trial.id}",)
-        parts = {**retraining, "rate": trial.rate}
+        drawn = trial.method if trial.method in SAMPLERS else None
+        parts = {**retraining, "rate": trial.rate, "sampler": drawn}
         count = retrain_passes(spec, facts, trial.n_keep)
         yield task(f"retrain-{trial.id}", selection, parts, trial=trial, passes=count)
 
