@@ -78,7 +78,7 @@ def _index(base: Floats, width: int | None) -> tuple[Any, Callable[[Floats], Flo
         basis = np.ascontiguousarray(axes, dtype=np.float32)
         project = lambda rows: np.ascontiguousarray((rows - centre) @ basis)  # noqa: E731
     rows = project(base)
-    lists = max(16, int(4 * np.sqrt(len(base))))
+    lists = max(16, min(int(4 * np.sqrt(len(base))), len(base) // 40))  # faiss wants 39 a cell
     index = faiss.IndexIVFFlat(faiss.IndexFlatL2(rows.shape[1]), rows.shape[1], lists)
     index.train(rows[np.random.default_rng(2).permutation(len(rows))[: 40 * lists]])
     index.add(rows)
