@@ -36,6 +36,7 @@ from core.training.curve import Curve
 from core.training.flops import Flops, flops_per_sample
 from core.training.loop import train
 from core.training.recorder import Recorder
+from core.training.sampler import Sampler
 from core.units import digest
 
 
@@ -51,6 +52,7 @@ class Training:
     ids: Ids
     recipe: TrainSpec
     steps: int
+    sampler: Sampler | None = None
 
     def run(self, recorder: Recorder | None) -> tuple[Net, Trained, Meter]:
         """Train (or go on from a checkpoint); the net, what it was, what it took."""
@@ -70,7 +72,7 @@ class Training:
                 net, paradigm, ctx.feed("train"), self.ids, self.recipe,
                 seed=net_seed(task), role=self.role, compute=ctx.compute, total_steps=self.steps,
                 test=ctx.feed("test"), recorder=recorder, curve=self.curve, checkpoints=checkpoints,
-                control=self.voice,
+                control=self.voice, sampler=self.sampler,
             )  # fmt: skip
         meter.seconds = trained.seconds  # evaluation is apart, time before a resume is in
         return net, trained, meter
