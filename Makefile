@@ -32,6 +32,9 @@ bench:
 	$(PYTHON) -m benchmarks.knn
 	$(PYTHON) -m benchmarks.training
 	$(PYTHON) -m benchmarks.recorder_memory
+	$(PYTHON) -m benchmarks.all_scores
+	$(PYTHON) -m benchmarks.tdds_memory
+	$(PYTHON) -m benchmarks.policies
 	$(PYTHON) -m benchmarks.augment
 	$(PYTHON) -m benchmarks.bank
 	$(PYTHON) -m benchmarks.prepare

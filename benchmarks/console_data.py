@@ -9,8 +9,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from core import events as ev
 from core.journal import Journal
@@ -32,6 +30,9 @@ def make_runs(folder: Path, count: int) -> None:
 
 def make_large(run: Path, samples: int) -> None:
     """The recorded run as if it had this many samples: scores with paths, kept sets."""
+    import pyarrow as pa  # here, so that it does not count in the memory of what is measured
+    import pyarrow.parquet as pq
+
     run.mkdir(parents=True)
     for name in _PARTS:
         shutil.copy(RECORDED / name, run / name)

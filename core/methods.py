@@ -96,7 +96,7 @@ def _extrapolator(about: Description) -> str:
 def _entry(about: Description, rows: list[tuple[str, str]]) -> str:
     first = about.doc.split("\n\n", 1)[0].replace("\n", " ")
     sources = ", ".join(f"arXiv {i}" for i in dict.fromkeys(_ARXIV.findall(about.doc)))
-    options = ", ".join(f"`{p.name}` ({p.default!r})" for p in about.params if p.default is not ...)
+    options = ", ".join(f"`{p.name}` ({p.default!r})" for p in about.params if not p.required)
     listed = [*rows, ("options", options), ("source", sources)]
     lines = [f"- {name}: {value}" for name, value in listed if value]
     return "\n".join([f"### `{about.name}`", "", first, "", *lines, ""])

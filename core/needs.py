@@ -16,6 +16,8 @@ from core.spec import Spec
 
 MEASURED = "measured"
 """Stands for the extrapolator where every sample has a score of its own."""
+SAMPLERS = ("rs2", "infobatch")
+"""Baselines that keep no set of samples: their retraining draws every epoch anew."""
 ScoreKind = Literal["trained", "embedded", "given"]
 _ABOUT_SAMPLES = ("labels", "embeddings", "neighbors")
 

@@ -1,6 +1,7 @@
-"""Exact nearest neighbours, shared by everything that looks for similar samples.
+"""Nearest neighbours, shared by everything that looks for similar samples.
 
-faiss on the CPU, chunked torch on a GPU. Queries are taken from the embedding matrix in blocks, so
+faiss on the CPU, chunked torch on a GPU; exact, unless that would take long
+(:mod:`core.approximate`). Queries are taken from the embedding matrix in blocks, so
 that beside the embeddings only the base (usually the scored subset) and one block are held.
 Distances are Euclidean; ``metric="cosine"`` means Euclidean between rows of length one, which ranks
 like the cosine. Results depend on the inputs and the thread count only, ties go to the lowest
@@ -16,11 +17,14 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from core import approximate
 from core.errors import RunFailure, UserError
 
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
 Metric = Literal["cosine", "euclidean"]
+How = Literal["auto", "exact", "approximate"]
+MISSED = 1 - approximate.WANTED
 
 BLOCK = 4096  # queries at a time: what faiss itself hands to one matrix product
 _DEVICE_CELLS = 2**27  # distances held at once on a GPU: 512 MiB of float32
@@ -48,17 +52,48 @@ def normalise(embeddings: Floats) -> Floats:
 
 
 class Index:
-    """Exact search over ``base`` float32 ``[n, d]``; built once, asked as often as needed.
+    """Search over ``base`` float32 ``[n, d]``; built once, asked as often as needed.
 
-    ``threads`` None leaves the library's own choice. Not finite rows: :class:`RunFailure`.
+    ``threads`` None leaves the library's own choice. ``approximately``: the neighbours that will be
+    asked for, to approximate the search where that finds nearly all; None: exact. ``how`` says what
+    became of it. Not finite rows: :class:`RunFailure`.
     """
 
-    def __init__(self, base: Floats, *, threads: int | None = None, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        base: Floats,
+        *,
+        threads: int | None = None,
+        device: str = "cpu",
+        approximately: int | None = None,
+    ) -> None:
         base = np.ascontiguousarray(base, dtype=np.float32)
         refuse_non_finite(base)
         self.size = len(base)
         on_cpu = device == "cpu"
         self._nearest = _faiss_search(base, threads) if on_cpu else _torch_search(base, device)
+        self.how = "exact neighbours"
+        if approximately is not None and on_cpu:
+            self._approximate(base, threads, approximately)
+
+    def _approximate(self, base: Floats, threads: int | None, k: int) -> None:
+        with _limited(threads):
+            made = approximate.build(base, self._nearest, k)
+        if made is None:
+            self.how = f"exact neighbours: an approximate search missed over {MISSED:.0%} of them"
+            return
+        nearest = made.nearest
+
+        def limited(queries: Floats, k: int) -> tuple[Floats, Ids]:
+            with _limited(threads):
+                return nearest(queries, k)
+
+        self._nearest = limited
+        self.how = (
+            f"approximate neighbours: {made.recall:.1%} of the true ones on a sample "
+            f"({made.probes} of {made.lists} cells searched"
+            f"{f', {made.components} components' if made.components else ''})"
+        )
 
     def search(self, queries: Floats, k: int, exclude: Ids | None = None) -> Neighbors:
         """The ``k`` nearest base rows of each query ``[q, d]``.
@@ -109,14 +144,25 @@ def search_rows(
     metric: Metric = "cosine",
     threads: int | None = None,
     device: str = "cpu",
+    how: How = "auto",
+    told: Callable[[str], None] | None = None,
 ) -> Iterator[tuple[slice, Neighbors]]:
     """Neighbours among the rows ``base`` of the rows ``queries`` of ``embeddings`` ``[N, d]``.
 
-    Yields ``(part, neighbors)`` where ``part`` slices ``queries``; ``neighbors.indices`` are
-    positions in ``base``. A query that is itself in ``base`` never finds itself.
+    ``how`` auto is approximate where exact would take long; what was done is ``told``. Yields
+    ``(part, neighbors)`` where ``part`` slices ``queries``; ``neighbors.indices`` are positions in
+    ``base``. A query that is itself in ``base`` never finds itself.
     """
     project = normalise if metric == "cosine" else _shift(embeddings[base])
-    index = Index(project(embeddings[base]), threads=threads, device=device)
+    wanted = how == "approximate" or (
+        how == "auto" and approximate.worthwhile(len(base), len(queries))
+    )
+    index = Index(
+        project(embeddings[base]), threads=threads, device=device,
+        approximately=k if wanted else None,
+    )  # fmt: skip
+    if told is not None and wanted:
+        told(index.how)
     position = np.full(len(embeddings), -1, dtype=np.int64)
     position[base] = np.arange(len(base))
     own = position[queries]
@@ -134,7 +180,9 @@ def among_all(
     metric: Metric = "cosine",
     threads: int | None = None,
     device: str = "cpu",
+    how: How = "auto",
     progress: Callable[[int, int], None] | None = None,
+    told: Callable[[str], None] | None = None,
 ) -> Neighbors:
     """The ``k`` nearest of every row of ``embeddings`` ``[N, d]`` among all others: ``[N, k]``.
 
@@ -143,8 +191,9 @@ def among_all(
     everyone = np.arange(len(embeddings), dtype=np.int64)
     found = Neighbors(np.empty((len(everyone), k), np.float32), np.empty((len(everyone), k), int))
     search = search_rows(
-        embeddings, everyone, everyone, k, metric=metric, threads=threads, device=device
-    )
+        embeddings, everyone, everyone, k, metric=metric, threads=threads, device=device, how=how,
+        told=told,
+    )  # fmt: skip
     for part, near in search:
         found.distances[part], found.indices[part] = near
         if progress is not None:
@@ -181,21 +230,25 @@ def _faiss_search(base: Floats, threads: int | None) -> Search:
     index = faiss.IndexFlatL2(base.shape[1])
     index.add(base)
 
-    @contextmanager
-    def limited() -> Iterator[None]:
-        before = faiss.omp_get_max_threads()
-        faiss.omp_set_num_threads(threads or before)
-        try:
-            yield
-        finally:
-            faiss.omp_set_num_threads(before)
-
     def nearest(queries: Floats, k: int) -> tuple[Floats, Ids]:
-        with limited():
+        with _limited(threads):
             squared, indices = index.search(queries, k)
         return squared, indices
 
     return nearest
+
+
+@contextmanager
+def _limited(threads: int | None) -> Iterator[None]:
+    """faiss with that many threads; the count before is restored."""
+    import faiss
+
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(threads or before)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
 
 
 def _torch_search(base: Floats, device: str) -> Search:

@@ -63,7 +63,13 @@ class Param:
     name: str
     annotation: Any
     default: Any
+    """Ellipsis where there is none and the option must be given."""
     help: str
+
+    @property
+    def required(self) -> bool:
+        """Whether the option must be given."""
+        return self.default is ...
 
 
 @dataclass(frozen=True)

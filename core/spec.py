@@ -20,7 +20,9 @@ from core.registry import Kind
 from core.units import Duration, Seconds, digest
 
 Method = str
-BASELINES = ("random", "full", "subset_only", "true_random", "direct", "full_scores")
+BASELINES = (
+    "random", "full", "subset_only", "true_random", "direct", "full_scores", "rs2", "infobatch",
+)  # fmt: skip
 AUGMENTATIONS = ("crop", "flip", "cutout")
 _DEVICE = re.compile(r"^(auto|cpu|mps|cuda:\d+)$")
 
@@ -331,12 +333,22 @@ class Spec(Section):
     prune: PruneSpec
     retrain: RetrainSpec
     baselines: tuple[
-        Literal["random", "full", "subset_only", "true_random", "direct", "full_scores"], ...
+        Literal[
+            "random",
+            "full",
+            "subset_only",
+            "true_random",
+            "direct",
+            "full_scores",
+            "rs2",
+            "infobatch",
+        ],
+        ...,
     ] = (
         "random",
         "full",
     )
-    """What the method is compared with."""
+    """What the method is compared with; rs2 and infobatch draw every epoch anew, keeping no set."""
 
     @field_validator("baselines")
     @classmethod

@@ -27,7 +27,6 @@ _LATER = {
 _EMBEDDING_FILES = (".npy", ".npz")
 _LATER_VALUES = {
     "retrain.budget": {"seconds"},
-    "baselines": {"rs2", "infobatch"},
 }
 _SECTIONS: dict[str, type[Section]] = {
     name: field.annotation

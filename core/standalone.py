@@ -49,7 +49,7 @@ def extrapolate_files(job: Mapping[str, Any], progress: Progress | None = None) 
     return {
         "schema": 1, "out": str(out), "n": len(found.scores), "scored": int(found.scored.sum()),
         "method": found.method, "chosen": found.chosen, "heldout": found.heldout.as_json(),
-        "coverage80": found.heldout.coverage80,
+        "coverage80": found.heldout.coverage80, "notes": list(found.notes),
         "candidates": [
             {"params": c.params, "heldout": c.heldout, "chosen": c.chosen} for c in found.candidates
         ],

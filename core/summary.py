@@ -30,7 +30,7 @@ from core.metrics import (
     spearman,
     subset_share,
 )
-from core.needs import direction, score_kind
+from core.needs import SAMPLERS, direction, score_kind
 from core.plan import Task, Trial, subset_size, trials
 from core.rng import generator
 from core.runs import REPORT, Run
@@ -107,7 +107,7 @@ class Summary:
 
     def _trial_row(self, trial: Trial) -> dict[str, Any]:
         retrain, prune = f"retrain-{trial.id}", f"prune-{trial.id}"
-        uses_score = trial.method not in ("random", "full")
+        uses_score = trial.method not in ("random", "full", *SAMPLERS)
         row: dict[str, Any] = {
             "id": trial.id, "seed": trial.seed, "method": trial.method,
             "score": self.spec.score.name if uses_score else None, "policy": trial.policy,

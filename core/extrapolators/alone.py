@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,7 @@ class Extrapolated:
     chosen: dict[str, Any]
     heldout: HeldOut
     candidates: tuple[Candidate, ...]
+    notes: tuple[str, ...] = ()
 
 
 def extrapolate(
@@ -66,19 +67,19 @@ def extrapolate(
     rows = _checked_embeddings(embeddings, progress)
     known, values = check_scores(ids, scores, len(rows))
     given = None if labels is None else _checked_labels(labels, len(rows))
-    near = None
+    near, notes = None, list[str]()
     if "neighbors" in made.needs:
         k = min(_graph_neighbors(method, options or {}), len(rows) - 1)
         near = among_all(
-            rows, k, threads=threads,
+            rows, k, threads=threads, told=notes.append,
             progress=None if progress is None else lambda d, n: progress("neighbours", d, n),
         )  # fmt: skip
     x = Features(
-        rows, given, near, threads=threads,
+        rows, given, near, threads=threads, told=notes.append,
         progress=None if progress is None else lambda d, n: progress("predictions", d, n),
     )  # fmt: skip
     choice = choose(made, x, known, values[:, None], seed)
-    return _merged(x, known, values, method, choice)
+    return replace(_merged(x, known, values, method, choice), notes=tuple(dict.fromkeys(notes)))
 
 
 def check_scores(ids: ArrayLike, scores: ArrayLike, count: int) -> tuple[Ids, Floats]:

@@ -34,7 +34,8 @@ class Features:
     ``neighbors``: of every sample among all samples, or None; ``dynamics`` float32 ``[N, F]`` or
     None; ``predictions`` float32 ``[N, C]``, the subset net's class probabilities, or None;
     ``threads`` None leaves the library's own choice. ``progress`` may be told how many of how many
-    targets are predicted; it may raise, to stop.
+    targets are predicted; it may raise, to stop. ``told`` hears how neighbours were found where
+    that is not exact.
     """
 
     embeddings: Floats
@@ -45,6 +46,7 @@ class Features:
     threads: int | None = None
     device: str = "cpu"
     progress: Callable[[int, int], None] | None = None
+    told: Callable[[str], None] | None = None
 
     def __len__(self) -> int:
         return len(self.embeddings)

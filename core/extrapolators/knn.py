@@ -33,6 +33,8 @@ class Params:
     """mean: all neighbours alike; distance: nearer ones count more; auto compares both."""
     metric: Literal["cosine", "euclidean"] = "cosine"
     """cosine: embeddings are scaled to length one; euclidean: as they are."""
+    search: Literal["auto", "exact", "approximate"] = "auto"
+    """auto: approximate where exact would take long; the share of neighbours found is measured."""
 
 
 class Knn(base.Extrapolator[Params]):
@@ -130,8 +132,9 @@ def _search(
     x: Features, ids: Ids, targets: Ids, k: int, params: Params
 ) -> Iterator[tuple[slice, neighbors.Neighbors]]:
     return neighbors.search_rows(
-        x.embeddings, ids, targets, k, metric=params.metric, threads=x.threads, device=x.device
-    )
+        x.embeddings, ids, targets, k, metric=params.metric, threads=x.threads, device=x.device,
+        how=params.search, told=x.told,
+    )  # fmt: skip
 
 
 def _fixed(params: Params) -> int:

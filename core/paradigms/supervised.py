@@ -34,6 +34,12 @@ class Supervised(Paradigm):
         loss = F.cross_entropy(logits, y, label_smoothing=self.label_smoothing)
         return StepOutput(loss, logits, features)
 
+    def losses(self, logits: Tensor, y: Tensor) -> Tensor:
+        """Loss of each sample of a batch, float32 ``[B]``; their mean is the step's loss."""
+        return F.cross_entropy(
+            logits.float(), y, reduction="none", label_smoothing=self.label_smoothing
+        )
+
     def evaluate(
         self, net: Net, feed: Feed, ids: NDArray[np.int64] | None = None
     ) -> tuple[dict[str, float], NDArray[np.int32]]:

@@ -60,6 +60,7 @@ def produce(task: Task, ctx: Context, missing: list[Entry]) -> None:
         predictions=_predictions(task, ctx, embeddings, extrapolator.needs),
         threads=ctx.compute.threads,
         device=str(ctx.compute.device),
+        told=lambda text: ctx.emit(ev.Message("info", f"{task.id}: {text}")),
     )
     events: list[ev.Extrapolated] = []
 

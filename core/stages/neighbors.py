@@ -31,6 +31,7 @@ def produce(task: Task, ctx: Context, missing: list[Entry]) -> None:
         near = among_all(
             embeddings, _k(task, ctx), threads=ctx.compute.threads,
             device=str(ctx.compute.device), progress=progress,
+            told=lambda text: ctx.emit(ev.Message("info", f"{task.id}: {text}")),
         )  # fmt: skip
     with ctx.store.writing(missing[0].key) as out:
         np.save(out.path / "indices.npy", near.indices)

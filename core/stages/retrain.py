@@ -11,28 +11,37 @@ from typing import Any
 
 import numpy as np
 
+from core.needs import SAMPLERS
 from core.plan import Task, retrain_steps
 from core.stages.base import Context, Entry, Ids, load, plain
+from core.stages.rows import trial_of
 from core.stages.train_task import Training, save_net
 from core.store import Seal
+from core.training.infobatch import InfoBatch
+from core.training.rs2 import RepeatedRandom
+from core.training.sampler import Sampler
 
 ROLE = "retraining"
 
 
 def entries(task: Task, ctx: Context) -> list[Entry]:
-    """One entry: a training on exactly these ids."""
+    """One entry: a training on exactly these ids, or on what a sampler draws of all."""
     ids = kept_ids(task, ctx)
     recipe = plain(ctx.spec(task).retrain)
     for key in ("budget", "epochs"):  # both are in the number of steps
         recipe.pop(key)
-    recipe["steps"] = _steps(task, ctx, ids)
+    recipe["steps"] = _steps(task, ctx)
+    if (trial := trial_of(task)).method in SAMPLERS:
+        recipe["sampler"] = [trial.method, trial.rate, trial.n_keep]
     return [Entry("retrain", ctx.net_parts(task, ROLE, ids, recipe))]
 
 
 def produce(task: Task, ctx: Context, missing: list[Entry]) -> None:
     """Train, test, seal."""
     spec, ids = ctx.spec(task), kept_ids(task, ctx)
-    training = Training(task, ctx, missing[0].key, ROLE, ids, spec.retrain, _steps(task, ctx, ids))
+    training = Training(
+        task, ctx, missing[0].key, ROLE, ids, spec.retrain, _steps(task, ctx), _sampler(task, ctx)
+    )
     net, trained, meter = training.run(None)
     with ctx.store.writing(missing[0].key) as out:
         out.parts.update(missing[0].parts)
@@ -59,6 +68,17 @@ def kept_ids(task: Task, ctx: Context) -> Ids:
     return np.arange(len(ctx.dataset.train), dtype=np.int64)
 
 
-def _steps(task: Task, ctx: Context, ids: Ids) -> int:
+def _steps(task: Task, ctx: Context) -> int:
     facts: Any = ctx.graph.facts[task.cells[0]]
-    return retrain_steps(ctx.spec(task), facts, len(ids))
+    return retrain_steps(ctx.spec(task), facts, trial_of(task).n_keep)
+
+
+def _sampler(task: Task, ctx: Context) -> Sampler | None:
+    """What draws every epoch anew, where the method is one that keeps nothing."""
+    trial = trial_of(task)
+    common = (len(ctx.dataset.train), trial.n_keep, trial.rate, task.seed, ROLE)
+    if trial.method == "rs2":
+        return RepeatedRandom(*common)
+    if trial.method == "infobatch":
+        return InfoBatch(*common, ctx.compute.device)
+    return None

@@ -37,6 +37,7 @@ from core.training.feed import Feed
 from core.training.flops import Flops, flops_per_sample
 from core.training.loop import train
 from core.training.recorder import Recorder
+from core.training.sampler import Sampler
 from core.units import digest
 
 
@@ -52,6 +53,7 @@ class Training:
     ids: Ids
     recipe: TrainSpec
     steps: int
+    sampler: Sampler | None = None
 
     def run(self, recorder: Recorder | None) -> tuple[Net, Trained, Meter]:
         """Train (or go on from a checkpoint); the net, what it was, what it took."""
@@ -71,7 +73,7 @@ class Training:
                 net, paradigm, ctx.feed("train"), self.ids, self.recipe,
                 seed=net_seed(task), role=self.role, compute=ctx.compute, total_steps=self.steps,
                 test=ctx.feed("test"), validation=_held_out(ctx, paradigm), recorder=recorder,
-                curve=self.curve, checkpoints=checkpoints, control=self.voice,
+                curve=self.curve, checkpoints=checkpoints, control=self.voice, sampler=self.sampler,
             )  # fmt: skip
         meter.seconds = trained.seconds  # evaluation is apart, time before a resume is in
         return net, trained, meter

@@ -32,6 +32,7 @@ from core.training.feed import Feed
 from core.training.meter import Meter, Stopwatch
 from core.training.optimizer import make_optimizer
 from core.training.recorder import Recorder
+from core.training.sampler import Sampler
 from core.training.schedule import learning_rate
 from core.units import sample_passes
 
@@ -56,10 +57,12 @@ def train(
     curve: Curve | None = None,
     checkpoints: CheckpointFolder | None = None,
     control: Control | None = None,
+    sampler: Sampler | None = None,
 ) -> Trained:
     """Train ``net`` in place on the samples ``ids`` (int64 ``[m]``) of ``feed``.
 
-    ``total_steps``: None takes ``recipe.epochs``. ``test`` is evaluated as the recipe says and at
+    ``total_steps``: None takes ``recipe.epochs``. With a ``sampler``, ``ids`` are all samples and
+    it says which of them an epoch shows. ``test`` is evaluated as the recipe says and at
     the last step, ``validation`` after every epoch where the paradigm wants it. With
     ``checkpoints`` the training continues from the latest one. Raises Stopped when ``control`` asks
     for it, Diverged within 50 steps of a loss that is not finite and always before a checkpoint is
@@ -72,6 +75,7 @@ def train(
         run = _Training(
             net, paradigm, feed, ids, recipe, seed, role, compute, total,
             test, validation, recorder, checkpoints, curve or Curve(), control or Control(),
+            sampler,
         )  # fmt: skip
         run.resume()
         while run.step < total:
@@ -102,9 +106,11 @@ class _Training:
     checkpoints: CheckpointFolder | None
     curve: Curve
     control: Control
+    sampler: Sampler | None
 
     def __post_init__(self) -> None:
-        count, batch, device = len(self.ids), self.recipe.batch, self.compute.device
+        self.count = self.sampler.count if self.sampler else len(self.ids)
+        count, batch, device = self.count, self.recipe.batch, self.compute.device
         self.net.to(device).train()
         self.optimizer = make_optimizer(self.net, self.recipe.optimizer)
         self.augment = parse_augment(self.recipe.augment, self.feed.input_shape, device)
@@ -123,7 +129,10 @@ class _Training:
     def train_epoch(self) -> None:
         """The rest of the current epoch, or up to the last step if that comes first."""
         epoch, done = divmod(self.step, self.meter.per_epoch)
-        order = epoch_order(self.ids, len(self.feed), self.seed, self.role, epoch)
+        if self.sampler is not None:
+            order = self.sampler.order(epoch, self.step / self.total)
+        else:
+            order = epoch_order(self.ids, len(self.feed), self.seed, self.role, epoch)
         batches = training_batches(
             self.feed, order, self.recipe.batch, self.augment,
             seed=self.seed, role=self.role, epoch=epoch, start=done * self.recipe.batch,
@@ -150,7 +159,11 @@ class _Training:
             out = self.paradigm.step(self.net, batch.x, batch.y)
         if self.recorder is not None:
             self.recorder.observe_step(epoch, self.net, self.feed, batch, out)
-        torch.autograd.backward(out.loss)
+        loss = out.loss
+        if self.sampler is not None:
+            at = self.step % self.meter.per_epoch * self.recipe.batch
+            loss = self.sampler.loss(self.paradigm, loss, out.logits, batch.y, batch.ids, at)
+        torch.autograd.backward(loss)
         self.optimizer.step()
         self.paradigm.after_step(self.net)
         self.meter.add(out.loss.detach(), out.logits.detach(), batch.y)
@@ -200,6 +213,7 @@ class _Training:
                 "paradigm": self.paradigm.state_dict(),
                 "sums": self.meter.sums,
                 "recorder": self.recorder.state_dict() if self.recorder else None,
+                "sampler": self.sampler.state_dict() if self.sampler else None,
                 "curve": self.curve.state_dict(),
                 "seconds": [self.watch.training, self.watch.evaluation],
             }
@@ -222,6 +236,8 @@ class _Training:
         self.meter.sums.copy_(state["sums"])
         if self.recorder is not None:
             self.recorder.load_state_dict(state["recorder"])
+        if self.sampler is not None:
+            self.sampler.load_state_dict(state["sampler"])
         self.curve.load_state_dict(state["curve"])
         self.watch.training, self.watch.evaluation = state["seconds"]
         self.control.resumed(self.step)
@@ -231,7 +247,7 @@ class _Training:
         self.paradigm.finish(self.net)
         self.watch.lap()
         self.curve.flush()
-        samples = sample_passes(self.step, len(self.ids), self.recipe.batch)
+        samples = sample_passes(self.step, self.count, self.recipe.batch)
         return Trained(
             steps=self.step,
             epochs=self.step / self.meter.per_epoch,

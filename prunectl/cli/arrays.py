@@ -108,7 +108,7 @@ def sentences(found: Mapping[str, Any]) -> list[str]:
     ]
     if found["coverage80"] is not None:
         lines.append(f"80% intervals held {words.percent(found['coverage80'], 0)}% of them")
-    return [*lines, f"written to {found['out']}"]
+    return [*lines, *found.get("notes", ()), f"written to {found['out']}"]
 
 
 def _settings(chosen: Mapping[str, Any]) -> str:

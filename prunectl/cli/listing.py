@@ -155,7 +155,8 @@ def plugins(kind: str | None, *, as_json: bool) -> int:
         last = one.kind
         if kind is not None:
             for option in one.params:
-                table.add_row("", "", f"  {option.name} = {option.default}: {option.help}")
+                given = "must be given" if option.required else option.default
+                table.add_row("", "", f"  {option.name} = {given}: {option.help}")
             if names := one.constants.get("PRESETS"):
                 table.add_row("", "", f"  presets: {', '.join(names)}")
     output.show(table)
@@ -165,7 +166,13 @@ def plugins(kind: str | None, *, as_json: bool) -> int:
 def _plain(one: registry.Description) -> dict[str, Any]:
     return {
         "kind": one.kind, "name": one.name, "module": one.module, "about": _first_line(one.doc),
-        "params": [{"name": p.name, "default": p.default, "help": p.help} for p in one.params],
+        "params": [
+            {
+                "name": p.name, "default": None if p.required else p.default,
+                "required": p.required, "help": p.help,
+            }
+            for p in one.params
+        ],
         "presets": list(one.constants.get("PRESETS", {})),
     }  # fmt: skip
 

@@ -57,7 +57,7 @@ def test_every_key_is_there(story: Story) -> None:
     summary = story.summary
     assert keys(summary) == {
         "schema", "run", "name", "status", "reason", "seeds", "versions", "data", "subset",
-        "extrapolation", "trials", "tradeoff", "cost", "artifacts", "mlflow",
+        "scores", "extrapolation", "trials", "tradeoff", "cost", "artifacts", "mlflow",
     }  # fmt: skip
     assert (summary["schema"], summary["run"], summary["name"]) == (1, story.run.id, "tiny")
     assert (summary["status"], summary["reason"], summary["seeds"]) == ("finished", None, [0, 1])

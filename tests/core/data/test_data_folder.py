@@ -214,7 +214,7 @@ def test_no_pictures_at_all(tmp_path: Path) -> None:
 
 def _error(root: Path | None) -> UserError:
     with pytest.raises(UserError) as caught:
-        prepare_dataset(PlainDataSpec("folder", root=root), Path("unused"))
+        disk_bytes(PlainDataSpec("folder", root=root))
     return caught.value
 
 

@@ -147,7 +147,7 @@ def test_what_is_wrong_with_the_files(tmp_path: Path) -> None:
 
 def _said(root: Path | None) -> str:
     with pytest.raises(UserError) as caught:
-        prepare_dataset(PlainDataSpec("parquet", root=root, test_fraction=0.5), Path("unused"))
+        disk_bytes(PlainDataSpec("parquet", root=root, test_fraction=0.5))
     return str(caught.value)
 
 

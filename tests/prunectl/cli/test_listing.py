@@ -118,6 +118,10 @@ def test_plugins_are_listed_without_importing_them() -> None:
     assert ("dataset", "digits") in found
     assert found["score", "dynamic_uncertainty"]["presets"] == ["paper", "nieth", "legacy_se"]
     assert [p["name"] for p in found["model", "convnet"]["params"]] == ["width"]
+    path, column, _ = found["score", "external"]["params"]
+    assert (path["name"], path["required"], path["default"]) == ("path", True, None)
+    assert not column["required"]
+    assert "path = must be given" in _invoke("plugins", "score").stdout
     assert "width = 32" in _invoke("plugins", "model").stdout
     wrong = _invoke("plugins", "scores")
     assert wrong.exit_code == 2
