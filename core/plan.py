@@ -210,10 +210,10 @@ class _Planner:
 
     def __init__(self) -> None:
         self.order: list[Draft] = []
-        self._drafts, self._words = Drafts(), _Words()
-        self._scored = Blocks(self._score, _SCORING)
-        self._chosen = Blocks(self._choose, _CHOOSING)
-        self._retrainings = Blocks(partial(_Retrainings, self._drafts, self._words), _RETRAINING)
+        shared = Drafts(), _Words()
+        self._scored = Blocks(partial(_scored, *shared), _SCORING)
+        self._chosen = Blocks(partial(_chosen, *shared, self._scored), _CHOOSING)
+        self._retrainings = Blocks(partial(_Retrainings, *shared), _RETRAINING)
 
     def add(self, index: int, spec: Spec, facts: DataFacts) -> dict[str, str]:
         """Count a cell's tasks; their ids in the graph by those they would have alone."""
@@ -233,19 +233,24 @@ class _Planner:
             draft.cells.append(index)
         return {name: draft.id for name, draft in found.items()}
 
-    def _score(self, spec: Spec, facts: DataFacts, seed: int) -> dict[str, Draft]:
-        return self._drafts.block(_scoring_tasks(spec, facts, seed, self._words), seed)
 
-    def _choose(self, spec: Spec, facts: DataFacts, seed: int) -> _Chosen:
-        scored = self._scored.of(spec, facts, seed)
-        tasks = _prediction_tasks(spec, facts, seed, self._words)
-        predicted = self._drafts.block(tasks, seed, scored)
-        known, selected = {**scored, **predicted}, []
-        for trial in trials(spec, facts, seed):
-            name = trial.id
-            task = _selection_task(spec, facts, trial, self._words)
-            selected.append((trial, name, task and self._drafts.of(task, seed, known)))
-        return _Chosen(predicted, selected)
+def _scored(
+    drafts: Drafts, words: _Words, spec: Spec, facts: DataFacts, seed: int
+) -> dict[str, Draft]:
+    return drafts.block(_scoring_tasks(spec, facts, seed, words), seed)
+
+
+def _chosen(
+    drafts: Drafts, words: _Words, scored: Blocks[dict[str, Draft]],
+    spec: Spec, facts: DataFacts, seed: int,
+) -> _Chosen:  # fmt: skip
+    before = scored.of(spec, facts, seed)
+    predicted = drafts.block(_prediction_tasks(spec, facts, seed, words), seed, before)
+    known, selected = {**before, **predicted}, []
+    for trial in trials(spec, facts, seed):
+        task = _selection_task(spec, facts, trial, words)
+        selected.append((trial, trial.id, task and drafts.of(task, seed, known)))
+    return _Chosen(predicted, selected)
 
 
 class _Retrainings:
