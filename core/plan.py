@@ -331,7 +331,9 @@ def _seed_tasks(
         selection: tuple[str, ...] = ()
         if trial.method not in ("full", *SAMPLERS):
             needs = names.selection(trial, size)
-            reads_scores = {names.nets[0], names.reference, names.measure, names.direct} & {*needs}
+            reads_scores = {names.nets[0], names.reference, names.measure, names.direct[0]} & {
+                *needs
+            }
             wanted = _read_by_policy(spec, scores) if reads_scores else None
             parts = {
                 "trial": [trial.method, trial.policy, trial.rate],
@@ -365,7 +367,10 @@ def _trained(
     found = _embedded(spec, names, nets, base, total)
     if "direct" in spec.baselines:
         more = {"scores": kept, **_direct_passes(spec, size, total, kept)}
-        found.append((names.direct, (names.subset,), net, more))
+        found += [
+            (name, (names.subset,), {**net, "net": i} if i else net, {**more, "net": i})
+            for i, name in enumerate(names.direct)
+        ]
     return found
 
 
@@ -392,9 +397,11 @@ class _Names:
             f"{stage}-s{seed}"
             for stage in ("subset", "embed", "measure", "neighbors", "extrapolate", "reference")
         )
-        self.direct = f"direct-s{seed}"
         further = range(1, spec.score.nets if self.kind == "trained" else 1)
-        self.nets = (f"score-s{seed}", *(f"score-s{seed}-net{i}" for i in further))
+        self.nets, self.direct = (
+            (f"{stage}-s{seed}", *(f"{stage}-s{seed}-net{i}" for i in further))
+            for stage in ("score", "direct")
+        )
 
     def extrapolation(self) -> tuple[str, ...]:
         """What the extrapolation reads."""
@@ -412,7 +419,7 @@ class _Names:
             measured = (*self.extrapolation(), self.extrapolate)
             needs = measured if self.kind == "trained" else (self.measure,)
         elif method == "direct":
-            needs = (self.subset, self.direct)
+            needs = (self.subset, *self.direct)
         elif method == "full_scores":
             needs = (self.reference,)
         else:
