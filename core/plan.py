@@ -7,10 +7,9 @@ it runs, so keys of the store are made then; here a task's ``identity`` hashes t
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from pydantic import BaseModel
@@ -20,6 +19,7 @@ from core.errors import UserError
 from core.needs import MEASURED, SAMPLERS, companions, policy_needs, policy_neighbors, score_kind
 from core.span import epochs_read
 from core.spec import Spec
+from core.uniting import Blocks, Described, Draft, Drafts
 from core.units import digest, n_keep, round_share, sample_passes
 
 
@@ -178,60 +178,118 @@ def _subset_trials(spec: Spec, facts: DataFacts, seed: int) -> list[Trial]:
     return [Trial(seed, "subset_only", spec.prune.policy, r, n) for r, n in sorted(kept.items())]
 
 
+_SCORING = (
+    "data", "paradigm", "model", "subset", "train", "score", "embed", "baselines", "reference",
+    "compute",
+)  # fmt: skip
+_CHOOSING = (*_SCORING, "extrapolate", "prune")
+_RETRAINING = ("data", "paradigm", "model", "retrain", "compute")
+
+
 def build_graph(cells: Sequence[tuple[Spec, DataFacts]]) -> Graph:
     """The graph of all cells, equal tasks united. UserError when a spec does not fit its data."""
-    drafts: dict[str, _Draft] = {}
-    taken: dict[str, str] = {}  # task ids of the graph -> identities
-    names: list[Mapping[str, str]] = []
-    words = _Words()
-    for index, (spec, facts) in enumerate(cells):
-        _check_labels(spec, facts)
-        local: dict[str, str] = {}  # this cell's task ids -> the graph's
-        for task in _cell_tasks(spec, facts, words):
-            draft = drafts.get(task.identity)
-            if draft is None:
-                unique = task.id
-                if taken.get(unique, task.identity) != task.identity:
-                    unique = f"{task.id}-{task.identity[:8]}"
-                taken[unique] = task.identity
-                needs = tuple(local[n] for n in task.needs)
-                draft = drafts[task.identity] = _Draft(replace(task, id=unique, needs=needs))
-            draft.cells.append(index)
-            local[task.id] = draft.task.id
-            draft.note(task.scores)
-        names.append(local)
-    tasks = tuple(draft.finished(cells) for draft in drafts.values())
+    planner = _Planner()
+    names = [planner.add(index, *cell) for index, cell in enumerate(cells)]
+    tasks = tuple(_finished(draft, cells) for draft in planner.order)
     return Graph(tasks, tuple(s for s, _ in cells), tuple(f for _, f in cells), tuple(names))
 
 
-@dataclass
-class _Draft:
-    """A task while its cells are still being counted."""
+@dataclass(frozen=True, eq=False)
+class _Chosen:
+    """What is done between the scores and the retrainings of one seed, which come in pairs with
+    the selections they read (None: they read none)."""
 
-    task: Task
-    cells: list[int] = field(default_factory=list)
-    scores: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    predicted: Mapping[str, Draft]
+    selected: Sequence[tuple[Trial, str, Draft | None]]
+    """Trials with their ids."""
 
-    last: tuple[Mapping[str, Any], ...] = ()
 
-    def note(self, scores: tuple[Mapping[str, Any], ...]) -> None:
-        if scores is not self.last:
-            self.last = scores
-            for section in scores:
-                self.scores.setdefault(digest(section), section)
+class _Planner:
+    """Describes the tasks of cell after cell, in blocks that cells with the same sections share:
+    what is trained on the subset, what is chosen by it, and the retrainings."""
 
-    def finished(self, cells: Sequence[tuple[Spec, DataFacts]]) -> Task:
-        """The task; a scoring task with the passes of all its cells' scores."""
-        scores = tuple(self.scores.values())
-        task = replace(self.task, cells=tuple(self.cells), scores=scores)
-        if not scores or len(self.cells) == 1:
-            return task
-        spec, facts = cells[task.cells[0]]
-        size = subset_size(spec, facts)
-        if task.stage == "direct":
-            return replace(task, **_direct_passes(spec, size, facts.n_train, scores))
-        count = facts.n_train if task.stage == "reference" else size
-        return replace(task, **_scoring_passes(spec, count, scores))
+    def __init__(self) -> None:
+        self.order: list[Draft] = []
+        self._drafts, self._words = Drafts(), _Words()
+        self._scored = Blocks(self._score, _SCORING)
+        self._chosen = Blocks(self._choose, _CHOOSING)
+        self._retrainings = Blocks(partial(_Retrainings, self._drafts, self._words), _RETRAINING)
+
+    def add(self, index: int, spec: Spec, facts: DataFacts) -> dict[str, str]:
+        """Count a cell's tasks; their ids in the graph by those they would have alone."""
+        found: dict[str, Draft] = {}
+        for seed in spec.seeds:
+            found |= self._scored.of(spec, facts, seed)
+            chosen = self._chosen.of(spec, facts, seed)
+            found |= chosen.predicted
+            retrained = self._retrainings.of(spec, facts, seed)
+            for trial, name, selection in chosen.selected:
+                if selection is not None:
+                    found[f"prune-{name}"] = selection
+                found[f"retrain-{name}"] = retrained.of(trial, name, selection)
+        for draft in found.values():
+            if not draft.cells:
+                self.order.append(draft)
+            draft.cells.append(index)
+        return {name: draft.id for name, draft in found.items()}
+
+    def _score(self, spec: Spec, facts: DataFacts, seed: int) -> dict[str, Draft]:
+        return self._drafts.block(_scoring_tasks(spec, facts, seed, self._words), seed)
+
+    def _choose(self, spec: Spec, facts: DataFacts, seed: int) -> _Chosen:
+        scored = self._scored.of(spec, facts, seed)
+        tasks = _prediction_tasks(spec, facts, seed, self._words)
+        predicted = self._drafts.block(tasks, seed, scored)
+        known, selected = {**scored, **predicted}, []
+        for trial in trials(spec, facts, seed):
+            name = trial.id
+            task = _selection_task(spec, facts, trial, self._words)
+            selected.append((trial, name, task and self._drafts.of(task, seed, known)))
+        return _Chosen(predicted, selected)
+
+
+class _Retrainings:
+    """The retrainings of one seed and recipe, by what they train on."""
+
+    def __init__(
+        self, drafts: Drafts, words: _Words, spec: Spec, facts: DataFacts, seed: int
+    ) -> None:
+        self._drafts, self._spec, self._facts, self._seed = drafts, spec, facts, seed
+        self._parts = {
+            "base": words.base(spec, facts), "model": words.of(spec.model),
+            "retrain": words.of(spec.retrain),
+        }  # fmt: skip
+        self._known: dict[tuple[str, float, Draft | None], Draft] = {}
+
+    def of(self, trial: Trial, name: str, selection: Draft | None) -> Draft:
+        """The retraining of a trial on what a selection keeps."""
+        key = (trial.method, trial.rate, selection)
+        found = self._known.get(key)
+        if found is None:
+            known = {} if selection is None else {f"prune-{name}": selection}
+            drawn = trial.method if trial.method in SAMPLERS else None
+            parts = {**self._parts, "rate": trial.rate, "sampler": drawn}
+            passes = retrain_passes(self._spec, self._facts, trial.n_keep)
+            task = Described(
+                f"retrain-{name}", tuple(known), parts, {"trial": trial, "passes": passes}
+            )
+            found = self._known[key] = self._drafts.of(task, self._seed, known)
+        return found
+
+
+def _finished(draft: Draft, cells: Sequence[tuple[Spec, DataFacts]]) -> Task:
+    """The task; a scoring task with the passes of all its cells' scores."""
+    scores = tuple(draft.scores.values())
+    fields = {**draft.fields, "cells": tuple(draft.cells), "scores": scores}
+    task = Task(draft.id, identity=draft.identity, **fields)
+    if not scores or len(draft.cells) == 1:
+        return task
+    spec, facts = cells[task.cells[0]]
+    size = subset_size(spec, facts)
+    if task.stage == "direct":
+        return replace(task, **_direct_passes(spec, size, facts.n_train, scores))
+    count = facts.n_train if task.stage == "reference" else size
+    return replace(task, **_scoring_passes(spec, count, scores))
 
 
 def wanted_scores(spec: Spec) -> tuple[Mapping[str, Any], ...]:
@@ -275,115 +333,103 @@ class _Words:
             known = self._scores[id(spec.score)] = (spec.score, wanted_scores(spec))
         return known[1]
 
-    def recorded(self, scores: tuple[Mapping[str, Any], ...]) -> tuple[Mapping[str, Any], ...]:
-        """See :func:`recorded`; ``scores`` come from here."""
+    def kept(self, spec: Spec) -> tuple[Mapping[str, Any], ...]:
+        """What a scoring net records of a spec's scores: see :func:`recorded`."""
+        scores = self.scores(spec)
         if id(scores) not in self._recorded:
-            self._recorded[id(scores)] = recorded(scores)
+            trained = score_kind(spec.score.name) == "trained"
+            self._recorded[id(scores)] = recorded(scores) if trained else ()
         return self._recorded[id(scores)]
 
-
-def _cell_tasks(spec: Spec, facts: DataFacts, words: _Words) -> Iterable[Task]:
-    base = {"base": words.base(spec, facts)}
-    net = {**base, "model": words.of(spec.model), "train": words.of(spec.train)}
-    for seed in spec.seeds:
-        yield from _seed_tasks(spec, facts, seed, base, net, words)
+    def net(self, spec: Spec, facts: DataFacts) -> dict[str, str]:
+        """What describes a scoring net."""
+        base = self.base(spec, facts)
+        return {"base": base, "model": self.of(spec.model), "train": self.of(spec.train)}
 
 
-def _seed_tasks(
-    spec: Spec, facts: DataFacts, seed: int, base: dict[str, Any], net: dict[str, Any],
-    words: _Words,
-) -> Iterable[Task]:  # fmt: skip
-    size, total = subset_size(spec, facts), facts.n_train
-    identities: dict[str, str] = {}
-
-    def task(name: str, needs: tuple[str, ...], parts: dict[str, Any], **more: Any) -> Task:
-        stage = name.split("-", 1)[0]
-        # Not as JSON, which takes most of the time of a large plan: parts are words and numbers.
-        described = repr((stage, seed, [identities[n] for n in needs], parts))
-        identity = hashlib.sha256(described.encode()).hexdigest()
-        identities[name] = identity
-        return Task(name, stage, seed, needs, identity=identity, **more)
-
-    names = _Names(spec, seed)
-    scores, kind = words.scores(spec), score_kind(spec.score.name)
-    kept = words.recorded(scores) if kind == "trained" else ()
-    told = [words.of(score) for score in scores]
+def _scoring_tasks(spec: Spec, facts: DataFacts, seed: int, words: _Words) -> Iterator[Described]:
+    """The subset, what is trained on it, and the embedding."""
+    _check_labels(spec, facts)
+    subset_size(spec, facts)
+    names, kind, base = _Names(spec, seed), score_kind(spec.score.name), words.base(spec, facts)
     if kind != "given" or "subset_only" in spec.baselines:
-        yield task(names.subset, (), {"subset": words.of(spec.subset), **base})
+        parts = {"subset": words.of(spec.subset), "base": base}
+        yield Described(names.subset, (), parts, {})
     if kind != "given":
-        described = _trained(spec, names, facts, net, kept, base)
-        for name, needs, parts, more in described:
-            yield task(name, needs, parts, **more)
+        yield from _trained(spec, names, facts, words)
+
+
+def _prediction_tasks(
+    spec: Spec, facts: DataFacts, seed: int, words: _Words
+) -> Iterator[Described]:
+    """What gives every sample a score, and the scores of all data where they are asked for."""
+    names, kind = _Names(spec, seed), score_kind(spec.score.name)
+    scores, base = words.scores(spec), words.base(spec, facts)
+    told = [words.of(score) for score in scores]
     if (k := graph_neighbors(spec)) is not None:
-        yield task(names.neighbors, (names.embed,), {"k": k})
+        yield Described(names.neighbors, (names.embed,), {"k": k}, {})
     if kind == "trained":
         parts = {"extrapolate": words.of(spec.extrapolate), "scores": told}
-        yield task(names.extrapolate, names.extrapolation(), parts)
+        yield Described(names.extrapolate, names.extrapolation(), parts, {})
     else:
-        yield task(
-            names.measure, (names.embed,) if kind == "embedded" else (), {"scores": told, **base}
-        )
+        needs = (names.embed,) if kind == "embedded" else ()
+        yield Described(names.measure, needs, {"scores": told, "base": base}, {})
     if spec.reference == "full":
-        passes = _scoring_passes(spec, total, kept)
-        yield task(names.reference, (), net, scores=kept, **passes)
-    retraining = {**base, "model": words.of(spec.model), "retrain": words.of(spec.retrain)}
-    for trial in trials(spec, facts, seed):
-        selection: tuple[str, ...] = ()
-        if trial.method not in ("full", *SAMPLERS):
-            needs = names.selection(trial, size)
-            reads_scores = {names.nets[0], names.reference, names.measure, names.direct[0]} & {
-                *needs
-            }
-            wanted = _read_by_policy(spec, scores) if reads_scores else None
-            parts = {
-                "trial": [trial.method, trial.policy, trial.rate],
-                "params": spec.prune.params if trial.policy == spec.prune.policy else {},
-                "score": None if wanted is None else [words.of(score) for score in wanted],
-                **base,
-            }
-            yield task(f"prune-{trial.id}", needs, parts, trial=trial)
-            selection = (f"prune-{trial.id}",)
-        drawn = trial.method if trial.method in SAMPLERS else None
-        parts = {**retraining, "rate": trial.rate, "sampler": drawn}
-        count = retrain_passes(spec, facts, trial.n_keep)
-        yield task(f"retrain-{trial.id}", selection, parts, trial=trial, passes=count)
+        kept = words.kept(spec)
+        more = {"scores": kept, **_scoring_passes(spec, facts.n_train, kept)}
+        yield Described(names.reference, (), words.net(spec, facts), more)
 
 
-_Described = tuple[str, tuple[str, ...], dict[str, Any], dict[str, Any]]
+def _selection_task(spec: Spec, facts: DataFacts, trial: Trial, words: _Words) -> Described | None:
+    """The task that chooses what a trial keeps; None where nothing is chosen."""
+    if trial.method in ("full", *SAMPLERS):
+        return None
+    names, scores = _Names(spec, trial.seed), words.scores(spec)
+    needs = names.selection(trial, subset_size(spec, facts))
+    reads_scores = {names.nets[0], names.reference, names.measure, names.direct[0]} & {*needs}
+    wanted = _read_by_policy(spec, scores) if reads_scores else None
+    parts = {
+        "trial": [trial.method, trial.policy, trial.rate],
+        "params": spec.prune.params if trial.policy == spec.prune.policy else {},
+        "score": None if wanted is None else [words.of(score) for score in wanted],
+        "base": words.base(spec, facts),
+    }
+    return Described(f"prune-{trial.id}", needs, parts, {"trial": trial})
 
 
-def _trained(
-    spec: Spec, names: _Names, facts: DataFacts, net: dict[str, Any],
-    kept: Sequence[Mapping[str, Any]], base: dict[str, Any],
-) -> list[_Described]:  # fmt: skip
+def _trained(spec: Spec, names: _Names, facts: DataFacts, words: _Words) -> list[Described]:
     """What is trained on the subset, and the embedding."""
     size, total = subset_size(spec, facts), facts.n_train
+    net, kept = words.net(spec, facts), words.kept(spec)
     passes = _scoring_passes(spec, size, kept)
-    nets: list[_Described] = [
-        (name, (names.subset,), {**net, "net": i} if i else net,
-         {"scores": kept, "net": i, **passes})
+    nets = [
+        Described(
+            name, (names.subset,), {**net, "net": i} if i else net,
+            {"scores": kept, "net": i, **passes},
+        )
         for i, name in enumerate(names.nets)
     ]  # fmt: skip
-    found = _embedded(spec, names, nets, base, total)
+    found = _embedded(spec, names, nets, {"base": words.base(spec, facts)}, total)
     if "direct" in spec.baselines:
         more = {"scores": kept, **_direct_passes(spec, size, total, kept)}
         found += [
-            (name, (names.subset,), {**net, "net": i} if i else net, {**more, "net": i})
+            Described(name, (names.subset,), {**net, "net": i} if i else net, {**more, "net": i})
             for i, name in enumerate(names.direct)
         ]
     return found
 
 
 def _embedded(
-    spec: Spec, names: _Names, nets: list[_Described], base: dict[str, Any], total: int
-) -> list[_Described]:
+    spec: Spec, names: _Names, nets: list[Described], base: dict[str, Any], total: int
+) -> list[Described]:
     """The scoring nets and the embedding. One that needs no scoring net comes first, so that what
     does not fit is said at once, and no net is trained that nobody asks for."""
     if spec.embed.own_net:
-        return [*nets, (names.embed, (names.subset, names.nets[0]), {}, {"passes": total})]
+        needs = (names.subset, names.nets[0])
+        return [*nets, Described(names.embed, needs, {}, {"passes": total})]
     count = total if spec.embed.model is not None else 0
-    parts = {"embed": spec.to_dict()["embed"], **base}
-    found: _Described = (names.embed, (), parts, {"passes": count})
+    parts = {"embed": spec.embed.model_dump(mode="json", by_alias=True), **base}
+    found = Described(names.embed, (), parts, {"passes": count})
     return [found, *(nets if names.kind == "trained" else ())]
 
 

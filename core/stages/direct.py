@@ -75,8 +75,8 @@ def read(task: Task, ctx: Context, name: str) -> NDArray[np.float32]:
         one: NDArray[np.float32] = load(found[0].path / "scores.npy")[:, _column(found[0], name)]
         return one
     raw = [load(seal.path / "raw.npy")[:, _column(seal, name)] for seal in found]
-    mean = np.mean(raw, axis=0, dtype=np.float64).astype(np.float32)
-    return _mapped(mean[:, None], ctx.subset_ids(task))[:, 0]
+    mean = np.mean(np.stack(raw, axis=1), axis=1, dtype=np.float64, keepdims=True)
+    return _mapped(np.asarray(mean, dtype=np.float32), ctx.subset_ids(task))[:, 0]
 
 
 def _column(seal: Seal, name: str) -> int:
