@@ -16,7 +16,15 @@ from pydantic import BaseModel
 
 from core import registry
 from core.errors import UserError
-from core.needs import MEASURED, SAMPLERS, companions, policy_needs, policy_neighbors, score_kind
+from core.needs import (
+    MEASURED,
+    SAMPLERS,
+    companions,
+    policy_needs,
+    policy_neighbors,
+    score_kind,
+    step_passes,
+)
 from core.span import epochs_read
 from core.spec import Spec
 from core.uniting import Blocks, Described, Draft, Drafts
@@ -512,10 +520,11 @@ def neighbors_read(method: str, options: Mapping[str, Any]) -> int | None:
 
 
 def _scoring_passes(spec: Spec, count: int, scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    train = sample_passes(spec.train.epochs.steps(count, spec.train.batch), count, spec.train.batch)
+    shown = sample_passes(spec.train.epochs.steps(count, spec.train.batch), count, spec.train.batch)
+    train = shown * step_passes(spec)
     epochs = spec.train.epochs.epochs(count, spec.train.batch)
     extra = 0
-    for mode, everything in (("extra_forward", train), ("eval_pass", epochs * count)):
+    for mode, everything in (("extra_forward", shown), ("eval_pass", epochs * count)):
         sections = [s for s in scores if s.get("record") == mode]
         if any("span" not in s for s in sections):  # an epoch that is cut short counts as well
             extra += everything
@@ -546,4 +555,4 @@ def retrain_steps(spec: Spec, facts: DataFacts, kept: int) -> int:
 def retrain_passes(spec: Spec, facts: DataFacts, kept: int) -> int:
     """Sample passes of a retraining on ``kept`` samples."""
     steps = retrain_steps(spec, facts, kept)
-    return sample_passes(steps, kept, spec.retrain.batch)
+    return sample_passes(steps, kept, spec.retrain.batch) * step_passes(spec)
