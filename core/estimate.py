@@ -23,6 +23,7 @@ from core.errors import Stopped
 from core.files import read_json
 from core.models.base import Net
 from core.models.build import build_net, construct
+from core.needs import step_passes
 from core.pipeline import STAGES
 from core.plan import subset_size
 from core.predicted import Predicted
@@ -208,7 +209,7 @@ def _probe(ctx: Context) -> dict[str, float]:
     net = build_net(spec.model, ctx.dataset.train, 0, "scoring")
     _train_for_a_while(ctx, net, ids, spec.train, warm_up=True)
     steps, seconds = _train_for_a_while(ctx, net, ids, spec.train, warm_up=False)
-    passes = sample_passes(steps, len(ids), spec.train.batch)
+    passes = sample_passes(steps, len(ids), spec.train.batch) * step_passes(spec)
     some = np.arange(min(count, _KERNEL_SAMPLES), dtype=np.int64)
     rates = {"train": seconds / max(1, passes), "forward": _forward_seconds(net, feed, some)}
     if spec.embed.model is not None:

@@ -28,6 +28,18 @@ def score_kind(name: str) -> ScoreKind:
     return kind
 
 
+def step_passes(spec: Spec) -> int:
+    """Passes a training step makes with every sample: one, and those of an attack."""
+    about, given = registry.describe("paradigm", spec.paradigm.name), spec.paradigm.params
+    extra = 0
+    for term in about.constants.get("EXTRA_PASSES", ()):
+        if isinstance(term, str):
+            extra += int(given[term])
+        else:
+            extra += int(all(given[name] == value for name, value in term.items()))
+    return 1 + extra
+
+
 def direction(name: str) -> Literal["high", "low"]:
     """Which end of a registered score is important, and kept."""
     end: Literal["high", "low"] = registry.describe("score", name).constants["DIRECTION"]

@@ -16,7 +16,15 @@ from pydantic import BaseModel
 
 from core import registry
 from core.errors import UserError
-from core.needs import MEASURED, SAMPLERS, companions, policy_needs, policy_neighbors, score_kind
+from core.needs import (
+    MEASURED,
+    SAMPLERS,
+    companions,
+    policy_needs,
+    policy_neighbors,
+    score_kind,
+    step_passes,
+)
 from core.span import epochs_read
 from core.spec import Spec
 from core.uniting import Blocks, Described, Draft, Drafts
@@ -391,7 +399,7 @@ def _selection_task(spec: Spec, facts: DataFacts, trial: Trial, words: _Words) -
         return None
     names, scores = _Names(spec, trial.seed), words.scores(spec)
     needs = names.selection(trial, subset_size(spec, facts))
-    reads_scores = {names.nets[0], names.reference, names.measure, names.direct} & {*needs}
+    reads_scores = {names.nets[0], names.reference, names.measure, names.direct[0]} & {*needs}
     wanted = _read_by_policy(spec, scores) if reads_scores else None
     parts = {
         "trial": [trial.method, trial.policy, trial.rate],
@@ -417,7 +425,10 @@ def _trained(spec: Spec, names: _Names, facts: DataFacts, words: _Words) -> list
     found = _embedded(spec, names, nets, {"base": words.base(spec, facts)}, total)
     if "direct" in spec.baselines:
         more = {"scores": kept, **_direct_passes(spec, size, total, kept)}
-        found.append(Described(names.direct, (names.subset,), net, more))
+        found += [
+            Described(name, (names.subset,), {**net, "net": i} if i else net, {**more, "net": i})
+            for i, name in enumerate(names.direct)
+        ]
     return found
 
 
@@ -445,9 +456,11 @@ class _Names:
             f"{stage}-s{seed}"
             for stage in ("subset", "embed", "measure", "neighbors", "extrapolate", "reference")
         )
-        self.direct = f"direct-s{seed}"
         further = range(1, spec.score.nets if self.kind == "trained" else 1)
-        self.nets = (f"score-s{seed}", *(f"score-s{seed}-net{i}" for i in further))
+        self.nets, self.direct = (
+            (f"{stage}-s{seed}", *(f"{stage}-s{seed}-net{i}" for i in further))
+            for stage in ("score", "direct")
+        )
 
     def extrapolation(self) -> tuple[str, ...]:
         """What the extrapolation reads."""
@@ -465,7 +478,7 @@ class _Names:
             measured = (*self.extrapolation(), self.extrapolate)
             needs = measured if self.kind == "trained" else (self.measure,)
         elif method == "direct":
-            needs = (self.subset, self.direct)
+            needs = (self.subset, *self.direct)
         elif method == "full_scores":
             needs = (self.reference,)
         else:
@@ -512,10 +525,11 @@ def neighbors_read(method: str, options: Mapping[str, Any]) -> int | None:
 
 
 def _scoring_passes(spec: Spec, count: int, scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    train = sample_passes(spec.train.epochs.steps(count, spec.train.batch), count, spec.train.batch)
+    shown = sample_passes(spec.train.epochs.steps(count, spec.train.batch), count, spec.train.batch)
+    train = shown * step_passes(spec)
     epochs = spec.train.epochs.epochs(count, spec.train.batch)
     extra = 0
-    for mode, everything in (("extra_forward", train), ("eval_pass", epochs * count)):
+    for mode, everything in (("extra_forward", shown), ("eval_pass", epochs * count)):
         sections = [s for s in scores if s.get("record") == mode]
         if any("span" not in s for s in sections):  # an epoch that is cut short counts as well
             extra += everything
@@ -546,4 +560,4 @@ def retrain_steps(spec: Spec, facts: DataFacts, kept: int) -> int:
 def retrain_passes(spec: Spec, facts: DataFacts, kept: int) -> int:
     """Sample passes of a retraining on ``kept`` samples."""
     steps = retrain_steps(spec, facts, kept)
-    return sample_passes(steps, kept, spec.retrain.batch)
+    return sample_passes(steps, kept, spec.retrain.batch) * step_passes(spec)

@@ -23,8 +23,7 @@ from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any, Literal, get_args
 
-from pydantic import ConfigDict, create_model
-from pydantic.fields import FieldInfo
+from pydantic import ConfigDict, Field, create_model
 from pydantic.main import BaseModel
 
 from core.errors import UserError, nearest
@@ -274,9 +273,11 @@ def _annotation(node: ast.expr) -> Any:
 
 @lru_cache
 def _params_model_cached(kind: Kind, name: str, file: Path) -> type[BaseModel]:
+    about = describe(kind, name)
+    limits: Mapping[str, Mapping[str, Any]] = about.constants.get("LIMITS", {})
     fields: dict[str, Any] = {
-        p.name: (p.annotation, FieldInfo(default=p.default, description=p.help))
-        for p in describe(kind, name).params
+        p.name: (p.annotation, Field(p.default, description=p.help, **limits.get(p.name, {})))
+        for p in about.params
     }
     return create_model(f"{name}_params", __config__=ConfigDict(extra="forbid"), **fields)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from core.models.base import Net
-from core.paradigms.base import StepOutput
+from core.paradigms.base import Paradigm, StepOutput
 from core.spec import TrainSpec
 from core.training.evaluate import predict
 from core.training.feed import Feed
@@ -22,7 +22,7 @@ class Params:
 
 
 @dataclass(frozen=True)
-class Supervised:
+class Supervised(Paradigm):
     """Cross entropy on the given labels, optionally smoothed."""
 
     label_smoothing: float = 0.0

@@ -108,10 +108,9 @@ class Context:
             raise Stopped("stopped")
 
     def feed(self, part: str) -> Feed:
-        """The train or test samples on the device; made once."""
+        """The train, test or validation samples on the device; made once."""
         if part not in self._feeds:
-            bank = self.dataset.train if part == "train" else self.dataset.test
-            self._feeds[part] = Feed(bank, self.compute)
+            self._feeds[part] = Feed(self.dataset.parts()[part], self.compute)
         return self._feeds[part]
 
     def subset_ids(self, task: Task) -> Ids:

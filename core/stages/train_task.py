@@ -33,6 +33,7 @@ from core.store import Seal
 from core.training.checkpoint import CheckpointFolder
 from core.training.control import Control, Trained
 from core.training.curve import Curve
+from core.training.feed import Feed
 from core.training.flops import Flops, flops_per_sample
 from core.training.loop import train
 from core.training.recorder import Recorder
@@ -71,8 +72,8 @@ class Training:
             trained = train(
                 net, paradigm, ctx.feed("train"), self.ids, self.recipe,
                 seed=net_seed(task), role=self.role, compute=ctx.compute, total_steps=self.steps,
-                test=ctx.feed("test"), recorder=recorder, curve=self.curve, checkpoints=checkpoints,
-                control=self.voice, sampler=self.sampler,
+                test=ctx.feed("test"), validation=_held_out(ctx, paradigm), recorder=recorder,
+                curve=self.curve, checkpoints=checkpoints, control=self.voice, sampler=self.sampler,
             )  # fmt: skip
         meter.seconds = trained.seconds  # evaluation is apart, time before a resume is in
         return net, trained, meter
@@ -114,6 +115,12 @@ class Training:
 def net_seed(task: Task) -> int:
     """Seed of a training: the task's, and one of its own for every further scoring net."""
     return derive(task.seed, "scoring", "subset", task.net) if task.net else task.seed
+
+
+def _held_out(ctx: Context, paradigm: Paradigm) -> Feed | None:
+    """The validation samples, where there are some and the paradigm looks at them."""
+    wanted = paradigm.validates and ctx.dataset.validation is not None
+    return ctx.feed("validation") if wanted else None
 
 
 _WARM: set[str] = set()

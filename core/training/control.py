@@ -33,7 +33,8 @@ class Trained:
     """What a training run was and cost.
 
     ``seconds`` is training, recording and checkpoints; evaluation is apart. ``train_passes``
-    counts samples shown with a backward pass, ``extra_passes`` those shown only to be recorded.
+    counts samples shown with a backward pass, those of an attack included; ``extra_passes`` those
+    shown only to be recorded.
     ``metrics`` and ``predictions`` (int32 ``[n_test]``) are of the last step, empty and None
     without test data. ``history`` is the curve: series -> step, epoch, value lists.
     """

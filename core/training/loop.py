@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from core.errors import Stopped, UserError
 from core.models.base import Net
 from core.models.build import draws_random
-from core.paradigms.base import Paradigm
+from core.paradigms.base import Paradigm, Start
 from core.rng import derive
 from core.spec import TrainSpec
 from core.training.augment import parse_augment
@@ -52,6 +52,7 @@ def train(
     compute: Compute,
     total_steps: int | None = None,
     test: Feed | None = None,
+    validation: Feed | None = None,
     recorder: Recorder | None = None,
     curve: Curve | None = None,
     checkpoints: CheckpointFolder | None = None,
@@ -62,9 +63,10 @@ def train(
 
     ``total_steps``: None takes ``recipe.epochs``. With a ``sampler``, ``ids`` are all samples and
     it says which of them an epoch shows. ``test`` is evaluated as the recipe says and at
-    the last step. With ``checkpoints`` the training continues from the latest one. Raises Stopped
-    when ``control`` asks for it, Diverged within 50 steps of a loss that is not finite and always
-    before a checkpoint is written, OutOfMemory with a batch size to try.
+    the last step, ``validation`` after every epoch where the paradigm wants it. With
+    ``checkpoints`` the training continues from the latest one. Raises Stopped when ``control`` asks
+    for it, Diverged within 50 steps of a loss that is not finite and always before a checkpoint is
+    written, OutOfMemory with a batch size to try.
     """
     if not len(ids):
         raise UserError("there are no samples to train on")
@@ -72,7 +74,8 @@ def train(
     try:
         run = _Training(
             net, paradigm, feed, ids, recipe, seed, role, compute, total,
-            test, recorder, checkpoints, curve or Curve(), control or Control(), sampler,
+            test, validation, recorder, checkpoints, curve or Curve(), control or Control(),
+            sampler,
         )  # fmt: skip
         run.resume()
         while run.step < total:
@@ -98,6 +101,7 @@ class _Training:
     compute: Compute
     total: int
     test: Feed | None
+    validation: Feed | None
     recorder: Recorder | None
     checkpoints: CheckpointFolder | None
     curve: Curve
@@ -119,6 +123,8 @@ class _Training:
         self.metrics: dict[str, float] = {}
         self.predictions: NDArray[np.int32] | None = None
         self.last_report = -math.inf
+        warn = self.control.warn
+        self.paradigm.begin(Start(self.net, self.feed, self.seed, self.role, self.total, warn))
 
     def train_epoch(self) -> None:
         """The rest of the current epoch, or up to the last step if that comes first."""
@@ -159,6 +165,7 @@ class _Training:
             loss = self.sampler.loss(self.paradigm, loss, out.logits, batch.y, batch.ids, at)
         torch.autograd.backward(loss)
         self.optimizer.step()
+        self.paradigm.after_step(self.net)
         self.meter.add(out.loss.detach(), out.logits.detach(), batch.y)
         self.step += 1
 
@@ -169,8 +176,10 @@ class _Training:
         self.meter.after_step(self.step, self.net)
         if whole and self.recorder is not None:
             self.recorder.end_epoch(epoch, self.net, self.feed)
+        if whole and self.validation is not None and self.paradigm.validates:
+            self.evaluate(self.validation, "validation")
         if self.test is not None and (last or self.step % self.evaluate_every == 0):
-            self.evaluate(self.test)
+            self.metrics, self.predictions = self.evaluate(self.test, "test")
         now = time.monotonic()
         if last or now - self.last_report >= PROGRESS_EVERY:
             self.last_report = now
@@ -179,13 +188,14 @@ class _Training:
         if not last and self.checkpoints is not None and self.checkpoints.due(in_epoch=not whole):
             self.save()
 
-    def evaluate(self, test: Feed) -> None:
-        """Metrics on the test set, outside the training clock."""
+    def evaluate(self, feed: Feed, part: str) -> tuple[dict[str, float], NDArray[np.int32]]:
+        """Metrics on a part of the data that is not trained on, outside the training clock."""
         self.watch.lap()
-        self.metrics, self.predictions = self.paradigm.evaluate(self.net, test)
-        for name, value in self.metrics.items():
-            self.meter.point(f"test/{name}", self.step, value)
+        metrics, predictions = self.paradigm.evaluate(self.net, feed)
+        for name, value in metrics.items():
+            self.meter.point(f"{part}/{name}", self.step, value)
         self.watch.lap(evaluation=True)
+        return metrics, predictions
 
     def save(self) -> None:
         """Write a checkpoint; everything up to its step is emitted and known to be sound before."""
@@ -200,6 +210,7 @@ class _Training:
                 "threads": torch.get_num_threads(),
                 "net": self.net.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
+                "paradigm": self.paradigm.state_dict(),
                 "sums": self.meter.sums,
                 "recorder": self.recorder.state_dict() if self.recorder else None,
                 "sampler": self.sampler.state_dict() if self.sampler else None,
@@ -221,6 +232,7 @@ class _Training:
         self.step = state["step"]
         self.net.load_state_dict(state["net"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.paradigm.load_state_dict(state["paradigm"])
         self.meter.sums.copy_(state["sums"])
         if self.recorder is not None:
             self.recorder.load_state_dict(state["recorder"])
@@ -232,12 +244,14 @@ class _Training:
 
     def result(self) -> Trained:
         """The ledger of the finished training."""
+        self.paradigm.finish(self.net)
         self.watch.lap()
         self.curve.flush()
+        samples = sample_passes(self.step, self.count, self.recipe.batch)
         return Trained(
             steps=self.step,
             epochs=self.step / self.meter.per_epoch,
-            train_passes=sample_passes(self.step, self.count, self.recipe.batch),
+            train_passes=samples * self.paradigm.passes,
             extra_passes=self.recorder.extra_passes if self.recorder else 0,
             seconds=self.watch.training,
             evaluation_seconds=self.watch.evaluation,

@@ -31,6 +31,8 @@ class CellView:
     reason: str | None = None
     what: str = ""
     figures: Mapping[str, float | None] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
+    """Its tasks that failed: when one of them begins again, so does the cell."""
 
     @property
     def ended(self) -> bool:
@@ -96,6 +98,9 @@ def apply(view: View, record: Record) -> None:
         _planned(view, event)
     elif isinstance(event, ev.CellFinished):
         _cell_finished(view, event)
+    elif isinstance(event, ev.RunFinished):
+        for cell in view.cells.values():
+            cell.running = 0
     elif task in view.tasks:
         _count(view, str(task), before, view.tasks[str(task)].status)
 
@@ -144,7 +149,10 @@ def _count(view: SweepView, task: str, before: str, after: str) -> None:
     for cell in _cells(view, view.cells_of.get(task, ())):
         cell.done += (after in ENDED) - (before in ENDED)
         cell.running += (after == RUNNING) - (before == RUNNING)
-        if cell.status == FAILED and after == RUNNING:  # it is tried again
+        if after == FAILED:
+            cell.broken.add(task)
+        elif after == RUNNING and task in cell.broken:  # it is tried again
+            cell.broken.clear()
             cell.status, cell.reason, cell.what = QUEUED, None, ""
 
 

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from textual.binding import Binding, BindingType
 
 APP, RUNS, RUN, NEW_RUN, SAMPLES = "app", "runs", "run", "new_run", "samples"
+SWEEP = "sweep"
 TITLES = {
-    RUNS: "Runs", RUN: "Run", NEW_RUN: "New run", SAMPLES: "Samples", APP: "Everywhere",
+    RUNS: "Runs", RUN: "Run", SWEEP: "Sweep", NEW_RUN: "New run", SAMPLES: "Samples",
+    APP: "Everywhere",
 }  # fmt: skip
 
 
@@ -44,9 +46,10 @@ class Action:
 
 
 _HERE = (RUNS, RUN)
+_ANY = (RUNS, RUN, SWEEP)
 
 ACTIONS: tuple[Action, ...] = (
-    Action("open", "enter", "open", "Open the run under the cursor.", (RUNS,), hint=True),
+    Action("open", "enter", "open", "Open the run or sweep under the cursor.", (RUNS,), hint=True),
     Action("filter", "slash", "filter",
            "Filter by name, status, dataset or key=value; several words must all fit, "
            "-word must not.", (RUNS,), hint=True),
@@ -82,17 +85,45 @@ ACTIONS: tuple[Action, ...] = (
            shown_key="left"),
     Action("cursor(1)", "right", "read", "Read values: cursor to the right.", (RUN,),
            shown_key="right"),
+    Action("back", "escape,q", "back", "Back to the runs; the sweep goes on.", (SWEEP,), hint=True),
+    Action("move(-1, 0)", "up,k", "move", "The cell above.", (SWEEP,), shown_key="up"),
+    Action("move(1, 0)", "down,j", "move", "The cell below.", (SWEEP,), shown_key="down"),
+    Action("move(0, -1)", "left,h", "move", "The cell to the left.", (SWEEP,), shown_key="left"),
+    Action("move(0, 1)", "right,l", "move", "The cell to the right.", (SWEEP,), shown_key="right"),
+    Action("open", "enter", "open", "Open the cell's run, once it has ended.", (SWEEP,), hint=True),
+    Action("measure", "v", "value",
+           "What the cells show: accuracy, correlation, saving, status.", (SWEEP,), hint=True),
+    Action("columns", "x", "across", "Another axis across.", (SWEEP,), hint=True),
+    Action("rows", "u", "down", "Another axis down.", (SWEEP,), hint=True),
+    Action("slice(-1)", "left_square_bracket", "slice", "The other axes' values before.", (SWEEP,),
+           shown_key="["),
+    Action("slice(1)", "right_square_bracket", "slice", "The other axes' next values.", (SWEEP,),
+           hint=True, shown_key="]"),
+    Action("failed", "f", "failed", "To the next cell that failed.", (SWEEP,), hint=True),
+    Action("panel(1)", "1", "grid", "The cells over two axes.", (SWEEP,)),
+    Action("panel(2)", "2", "cell", "The cell under the cursor.", (SWEEP,)),
+    Action("panel(3)", "3", "failures", "What went wrong, and in which cells.", (SWEEP,)),
+    Action("panel(4)", "4", "work", "What is worked on, and the best so far.", (SWEEP,)),
+    Action("panel(5)", "5", "log", "What happened, one line an event.", (SWEEP,)),
+    Action("retry", "t", "try again", "Try failed cells again.", (SWEEP,), hint=True,
+           changes=True),
+    Action("stop", "s", "stop", "Stop when the tasks that run are done; asks first.", (SWEEP,),
+           hint=True, changes=True),
+    Action("cancel", "c", "cancel", "Stop at the next checkpoints; asks first.", (SWEEP,),
+           changes=True),
+    Action("resume", "r", "resume", "Go on with a sweep that does not run.", (SWEEP,), hint=True,
+           changes=True),
     Action("samples", "p", "pictures", "Look at the samples.", (RUN,), hint=True),
-    Action("stop", "s", "stop", "Stop the run gracefully; asks first.", _HERE, hint=True,
+    Action("stop", "s", "stop", "Stop it gracefully; asks first.", _HERE, hint=True,
            changes=True),
-    Action("resume", "r", "resume", "Continue a stopped, failed or killed run.", _HERE, hint=True,
+    Action("resume", "r", "resume", "Continue what was stopped, failed or killed.", _HERE,
+           hint=True, changes=True),
+    Action("delete", "d", "delete", "Move it to the trash; asks first.", (RUNS,),
            changes=True),
-    Action("delete", "d", "delete", "Move the run to the trash; asks first.", (RUNS,),
-           changes=True),
-    Action("copy_id", "y", "copy id", "Copy the run's id.", _HERE),
-    Action("copy_path", "Y", "copy path", "Copy the path of the run's folder.", _HERE),
-    Action("report", "w", "report", "Open the run's report, where one exists.", _HERE),
-    Action("launch", "ctrl+r", "run", "Start the run.", (NEW_RUN,), hint=True, changes=True,
+    Action("copy_id", "y", "copy id", "Copy the id.", _ANY),
+    Action("copy_path", "Y", "copy path", "Copy the path of the folder.", _ANY),
+    Action("report", "w", "report", "Open the report, where one exists.", _ANY),
+    Action("launch", "ctrl+r", "run", "Start run or sweep.", (NEW_RUN,), hint=True, changes=True,
            priority=True),
     Action("predict", "f5", "predict", "Predict cost, break-even and disk; nothing is run.",
            (NEW_RUN,), hint=True, priority=True),

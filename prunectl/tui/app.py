@@ -18,8 +18,9 @@ from textual.message import Message
 from textual.screen import Screen
 
 from core.errors import PrunectlError
-from core.runs import Run
-from prunectl.tui import doing, hangup, themes
+from core.runs import Folder, Run
+from core.sweeps import Sweep
+from prunectl.tui import doing, doing_sweeps, hangup, themes
 from prunectl.tui.actions import APP, actions_for, bindings
 from prunectl.tui.drawing import Look, clean
 from prunectl.tui.screens.base import ConsoleScreen
@@ -27,6 +28,7 @@ from prunectl.tui.screens.dialogs import Ask
 from prunectl.tui.screens.help import Help
 from prunectl.tui.screens.run import RunScreen
 from prunectl.tui.screens.runs import Runs
+from prunectl.tui.screens.sweep import SweepScreen
 
 if TYPE_CHECKING:
     from prunectl.tui.screens.new_run import NewRunScreen
@@ -60,7 +62,7 @@ class Console(App[int]):
     """
 
     def __init__(
-        self, folder: Path, run: Run | None = None, *, read_only: bool = False,
+        self, folder: Path, run: Run | Sweep | None = None, *, read_only: bool = False,
         plain: bool = False, low_bandwidth: bool = False, theme: str | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
@@ -94,9 +96,9 @@ class Console(App[int]):
 
     # -- screens --
 
-    def open_run(self, run: Run) -> None:
-        """Show a run."""
-        self.push_screen(RunScreen(run))
+    def open_run(self, run: Run | Sweep) -> None:
+        """Show a run or a sweep."""
+        self.push_screen(SweepScreen(run) if isinstance(run, Sweep) else RunScreen(run))
 
     def open_new_run(self) -> None:
         """Compose a run."""
@@ -115,7 +117,7 @@ class Console(App[int]):
 
         self.push_screen(SamplesScreen(run))
 
-    def open_report(self, run: Run) -> None:
+    def open_report(self, run: Folder) -> None:
         """Open the report in a browser, where there is one."""
         report = run.path / "report.html"
         if not report.is_file():
@@ -140,11 +142,21 @@ class Console(App[int]):
 
         self.push_screen(Ask(question), answered)
 
-    def ask_stop(self, run: Run) -> None:
-        """Stop a run after a yes."""
-        self.ask(
-            f"Stop {run.id}? It writes a checkpoint and can be resumed.", lambda: doing.stop(run)
-        )
+    def ask_stop(self, run: Run | Sweep) -> None:
+        """Stop a run or a sweep after a yes."""
+        if isinstance(run, Sweep):
+            question = f"Stop {run.id}? The tasks that run are finished; it can be resumed."
+            self.ask(question, lambda: doing_sweeps.stop(run))
+        else:
+            question = f"Stop {run.id}? It writes a checkpoint and can be resumed."
+            self.ask(question, lambda: doing.stop(run))
+
+    def resume(self, run: Run | Sweep) -> None:
+        """Continue a run or a sweep."""
+        if isinstance(run, Sweep):
+            self.do(lambda: doing_sweeps.resume(run))
+        else:
+            self.do(lambda: doing.resume(run))
 
     def do(self, action: Callable[[], str]) -> None:
         """Do something to a run away from the screen, and say what came of it."""

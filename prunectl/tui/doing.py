@@ -17,7 +17,7 @@ from typing import Any
 from core.errors import UserError
 from core.locks import hostname
 from core.predicted import of_estimate, write_predicted
-from core.runs import Run, State, create_run, remove_run, request_stop, start_worker
+from core.runs import Folder, Run, State, create_run, remove_run, request_stop, start_worker
 from core.spec import Spec
 from prunectl.resuming import refuse_if_changed
 
@@ -38,6 +38,9 @@ def resume(run: Run) -> str:
     state = run.state()
     if state.alive or state.status == "finished":
         return f"{run.id} is {state.shown}; nothing to do"
+    sweep, _, cell = run.id.partition("/")
+    if cell:
+        raise UserError(f"{run.id} is a cell of a sweep", f"resume the sweep: {sweep}")
     refuse_if_changed(run)
     run.write_state(State(host=hostname(), heartbeat=time.time()))
     _work(run)
@@ -49,7 +52,7 @@ def stop(run: Run) -> str:
     return request_stop(run)
 
 
-def delete(run: Run) -> str:
+def delete(run: Folder) -> str:
     """Move the run to the trash of its folder."""
     if run.state().alive:
         raise UserError(f"{run.id} is {run.state().shown}", "stop it first")

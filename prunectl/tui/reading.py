@@ -8,7 +8,7 @@ happens.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,9 @@ from core.errors import PrunectlError
 from core.journal import Record, Tail
 from core.predicted import Predicted, read_predicted
 from core.runs import Run, State, list_runs
+from core.sweeps import Sweep, list_sweeps
+from prunectl.tui.row import Row, flat_yaml
+from prunectl.tui.sweep_rows import SweepRows
 from prunectl.view import View, apply
 
 _CHUNK = 1 << 20  # bytes of journal a step: the screen gets its turn in between
@@ -96,9 +99,9 @@ class RunNews(Message):
 class RunReader:
     """Follows one run folder; a file is read again when its time or size changed."""
 
-    def __init__(self, run: Run, pace: Pace, post: Post) -> None:
+    def __init__(self, run: Run, pace: Pace, post: Post, without: tuple[str, ...] = ()) -> None:
         self.run, self.pace, self.post = run, pace, post
-        self._tail = Tail(run.journal)
+        self._tail = Tail(run.journal, without=without)
         self._seen: dict[Path, tuple[int, int]] = {}
         self._state: tuple[State, str] | None = None
         self._trouble = ""
@@ -161,30 +164,6 @@ class RunReader:
 # -- all runs --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Row:
-    """One run in the list of runs."""
-
-    run: Run
-    created: float
-    status: str
-    reason: str = ""
-    stage: str = ""
-    share: float | None = None
-    data: str = ""
-    method: str = ""
-    best: str = ""
-    saving: float | None = None
-    params: str = ""
-    """The spec as ``key=value`` words, to filter by."""
-    report: bool = False
-
-    @property
-    def live(self) -> bool:
-        """Whether it is being worked on."""
-        return self.status in ("running", "queued")
-
-
 @dataclass(eq=False)
 class RowsNews(Message):
     """Rows that are new or changed, ids that are gone; ``complete``: all were looked at once."""
@@ -204,6 +183,7 @@ class RunsReader:
         self._about: dict[str, tuple[Any, ...]] = {}
         self._outlines: dict[str, tuple[Tail, View]] = {}
         self._params: dict[str, tuple[str, str, str]] = {}
+        self._sweeps = SweepRows()
 
     def follow(self) -> None:
         """Post what is new, turn by turn, until the pace says stop."""
@@ -215,10 +195,11 @@ class RunsReader:
 
     def _turn(self) -> None:
         first = not self._rows
-        runs = list_runs(self.folder)
+        runs: list[Run | Sweep] = [*list_sweeps(self.folder), *list_runs(self.folder)]
         gone = [name for name in self._rows if name not in {r.id for r in runs}]
         for name in gone:
             self._rows.pop(name), self._about.pop(name, None), self._outlines.pop(name, None)
+            self._sweeps.forget(name)
         batch: list[Row] = []
         for run in runs:
             if self.pace.over:
@@ -233,7 +214,7 @@ class RunsReader:
         if batch or gone or first:
             self.post(RowsNews(rows=batch, gone=gone, complete=True))
 
-    def _row(self, run: Run) -> Row | None:
+    def _row(self, run: Run | Sweep) -> Row | None:
         """The row of a run, None when nothing it shows can have changed."""
         try:
             state = run.state()
@@ -242,7 +223,9 @@ class RunsReader:
             old = self._rows.get(run.id)
             if old is not None and not state.alive and self._about.get(run.id) == about:
                 return None
-            row = self._read(run, state)
+            row = (
+                self._sweeps.read(run, state) if isinstance(run, Sweep) else self._read(run, state)
+            )
         except (PrunectlError, OSError, ValueError) as error:
             return Row(run, 0.0, "stale", f"cannot be read: {error}")
         self._about[run.id] = about
@@ -305,22 +288,6 @@ def best_point(summary: dict[str, Any]) -> tuple[str, float | None]:
          if s.get("method") == best["method"] and s.get("rate") == best["rate"]), None,
     )  # fmt: skip
     return f"{100 * best['mean']:.1f}% at {best['rate']:.2f}", saved
-
-
-def flat_yaml(text: str) -> Iterable[tuple[str, str]]:
-    """``section.key``, value of the block mappings of a spec as this program writes it. Only for
-    lists of runs: five hundred of them are not worth a YAML parser each."""
-    path: list[tuple[int, str]] = []
-    for line in text.splitlines():
-        key, colon, value = line.strip().partition(":")
-        if not colon or line.lstrip().startswith(("#", "-")):
-            continue
-        indent = len(line) - len(line.lstrip())
-        while path and path[-1][0] >= indent:
-            path.pop()
-        path.append((indent, key))
-        if value.strip():
-            yield ".".join(name for _, name in path), value.strip()
 
 
 def _stamp(path: Path) -> tuple[int, int]:

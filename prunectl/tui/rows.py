@@ -12,7 +12,7 @@ from prunectl import words
 from prunectl.tui import themes
 from prunectl.tui.drawing import Look, bar, clean, fit
 from prunectl.tui.panels.stages import STATUS
-from prunectl.tui.reading import Row
+from prunectl.tui.row import Row
 
 Cell = Callable[[Row, str, bool], Text]
 _BAR = 8

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from core.errors import MachineError, UserError, nearest
-from core.runs import Run, find_run, runs_folder
+from core.runs import Run, runs_folder
+from core.sweeps import Sweep, find
 
 THEMES = ("dark", "light", "safe", "mono")
 
@@ -21,7 +22,7 @@ def tui(
         raise UserError(f"no theme is called '{theme}'", nearest(theme, THEMES))
     _check_terminal()
     folder = runs_folder(runs_dir)
-    run = find_run(folder, text) if text is not None else None
+    run = find(folder, text) if text is not None else None
     if run is not None and run.runs != folder:
         folder = run.runs
     return _show(folder, run, read_only=read_only or _unwritable(folder, run), plain=plain,
@@ -43,13 +44,13 @@ def _check_terminal() -> None:
         )
 
 
-def _unwritable(folder: Path, run: Run | None) -> bool:
+def _unwritable(folder: Path, run: Run | Sweep | None) -> bool:
     place = run.path if run is not None else folder
     return place.exists() and not os.access(place, os.W_OK)
 
 
 def _show(
-    folder: Path, run: Run | None, *, read_only: bool, plain: bool, low_bandwidth: bool,
+    folder: Path, run: Run | Sweep | None, *, read_only: bool, plain: bool, low_bandwidth: bool,
     mouse: bool, theme: str | None,
 ) -> int:  # fmt: skip
     from prunectl.tui import hangup

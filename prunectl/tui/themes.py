@@ -42,6 +42,16 @@ _COLOURS: dict[str, dict[str, str]] = {
         "", "dim", "dim", "bold", "", "bold", "bold reverse", "bold", "", "dim", "reverse",
     ), strict=True)),
 }  # fmt: skip
+# A heat map's five shades, lowest first; those of the safe theme rise in lightness as cividis does.
+_RAMP = {
+    "dark": ("#d5dae3 on #1b2432", "#d5dae3 on #20395a", "#f2f5fa on #275184",
+             "#ffffff on #2f6bb0", "bold #0b0f15 on #4f97dd"),
+    "light": ("#20262e on #eef3f9", "#20262e on #d3e3f5", "#101418 on #acccee",
+              "#000000 on #7fb2ea", "bold #ffffff on #3f83c9"),
+    "safe": ("#ffffff on #00224e", "#ffffff on #35456c", "#ffffff on #5d616d",
+             "#000000 on #a59c74", "bold #000000 on #fee838"),
+    "mono": ("", "", "", "", "bold"),
+}  # fmt: skip
 _SERIES = {"dark": _DARK_SERIES, "light": _LIGHT_SERIES, "safe": _SAFE_SERIES, "mono": ("",) * 8}
 
 
@@ -72,6 +82,8 @@ def style(name: str, word: str) -> Style:
     """How a style word looks in a theme; an unknown or empty word is plain text."""
     if word[:1] == "s" and word[1:].isdigit():
         return Style.parse(_SERIES[name][(int(word[1:]) - 1) % 8] or "none")
+    if word[:1] == "h" and word[1:].isdigit():
+        return Style.parse(_RAMP[name][(int(word[1:]) - 1) % 5] or "none")
     return Style.parse(_COLOURS[name].get(word or "text") or "none")
 
 

@@ -25,7 +25,7 @@ def _keys(mapping: Mapping[str, Any], prefix: str = "") -> set[str]:
 
 
 def test_the_presets_of_this_version_are_shipped() -> None:
-    assert {"quickstart", "cifar10-du", "quickstart-sweep"} <= set(SHIPPED)
+    assert {"quickstart", "cifar10-du", "quickstart-sweep", "adversarial-digits"} <= set(SHIPPED)
 
 
 @pytest.mark.parametrize("name", SHIPPED)

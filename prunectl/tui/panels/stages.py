@@ -120,5 +120,6 @@ def head(known: Known, width: int, look: Look) -> list[Line]:
 STATUS = {
     "running": ("R", "live"), "queued": ("Q", "warn"), "finished": ("F", "good"),
     "stopped": ("S", "warn"), "failed": ("X", "bad"), "stale": ("!", "bad"),
+    "begun": ("B", "live"),  # a cell of a sweep that waits for its next task
 }  # fmt: skip
 """A letter and a style for each status."""

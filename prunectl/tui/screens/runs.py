@@ -15,7 +15,8 @@ from prunectl import words
 from prunectl.tui import doing, rows
 from prunectl.tui.actions import RUNS, bindings
 from prunectl.tui.drawing import Line, clean, fit_line
-from prunectl.tui.reading import Pace, Row, RowsNews, RunsReader
+from prunectl.tui.reading import Pace, RowsNews, RunsReader
+from prunectl.tui.row import Row
 from prunectl.tui.screens.base import ConsoleScreen
 from prunectl.tui.widgets.panel import Panel, themes_name
 
@@ -242,7 +243,7 @@ class Runs(ConsoleScreen):
     def action_resume(self) -> None:
         """Continue the run under the cursor."""
         if (row := self.chosen) and self.console.may_change():
-            self.console.do(lambda: doing.resume(row.run))
+            self.console.resume(row.run)
 
     def action_delete(self) -> None:
         """Move the run under the cursor to the trash, after a question."""

@@ -7,13 +7,17 @@ import shutil
 from pathlib import Path
 
 from core.runs import Run
+from core.sweeps import Sweep
+from prunectl.sweep.table import view_of
 from prunectl.tui.known import Known
+from prunectl.tui.known_sweep import KnownSweep
 from prunectl.tui.panels.journal import Log
 from prunectl.tui.reading import Pace, RunReader
 from prunectl.view import apply
 
 JOURNALS = Path(__file__).parents[2] / "journals"
 FINISHED, RESUMED, DIVERGED = "522y-finished", "abcd-resumed", "ozpj-diverged"
+SWEEP = "djl2-quickstart-sweep"
 LONG_AGO = 1_700_000_000
 
 
@@ -23,6 +27,20 @@ def copy_runs(folder: Path) -> Path:
         shutil.copytree(JOURNALS / run.partition("-")[2], folder / run)
         os.utime(folder / run / "spec.yaml", (LONG_AGO - age, LONG_AGO - age))
     return folder
+
+
+def copy_sweep(folder: Path) -> Sweep:
+    """The recorded sweep, of a known age."""
+    shutil.copytree(JOURNALS / "sweep", folder / SWEEP)
+    os.utime(folder / SWEEP / "sweep.yaml", (LONG_AGO, LONG_AGO))
+    return Sweep(folder / SWEEP)
+
+
+def read_sweep(sweep: Sweep) -> KnownSweep:
+    """All that a sweep's files say."""
+    known = KnownSweep(sweep, view_of(sweep), sweep.state())
+    known.read_all = True
+    return known
 
 
 def read(run: Run) -> tuple[Known, Log]:

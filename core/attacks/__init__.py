@@ -1,0 +1,1 @@
+"""Adversarial examples: the ball they lie in, how they are found, how robust a net is to them."""
