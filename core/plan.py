@@ -219,10 +219,10 @@ class _Planner:
 
     def __init__(self) -> None:
         self.order: list[Draft] = []
-        self._drafts, self._words = Drafts(), _Words()
-        self._scored = Blocks(self._score, _SCORING)
-        self._chosen = Blocks(self._choose, _CHOOSING)
-        self._retrainings = Blocks(partial(_Retrainings, self._drafts, self._words), _RETRAINING)
+        shared = Drafts(), _Words()
+        self._scored = Blocks(partial(_scored, *shared), _SCORING)
+        self._chosen = Blocks(partial(_chosen, *shared, self._scored), _CHOOSING)
+        self._retrainings = Blocks(partial(_Retrainings, *shared), _RETRAINING)
 
     def add(self, index: int, spec: Spec, facts: DataFacts) -> dict[str, str]:
         """Count a cell's tasks; their ids in the graph by those they would have alone."""
@@ -242,19 +242,24 @@ class _Planner:
             draft.cells.append(index)
         return {name: draft.id for name, draft in found.items()}
 
-    def _score(self, spec: Spec, facts: DataFacts, seed: int) -> dict[str, Draft]:
-        return self._drafts.block(_scoring_tasks(spec, facts, seed, self._words), seed)
 
-    def _choose(self, spec: Spec, facts: DataFacts, seed: int) -> _Chosen:
-        scored = self._scored.of(spec, facts, seed)
-        tasks = _prediction_tasks(spec, facts, seed, self._words)
-        predicted = self._drafts.block(tasks, seed, scored)
-        known, selected = {**scored, **predicted}, []
-        for trial in trials(spec, facts, seed):
-            name = trial.id
-            task = _selection_task(spec, facts, trial, self._words)
-            selected.append((trial, name, task and self._drafts.of(task, seed, known)))
-        return _Chosen(predicted, selected)
+def _scored(
+    drafts: Drafts, words: _Words, spec: Spec, facts: DataFacts, seed: int
+) -> dict[str, Draft]:
+    return drafts.block(_scoring_tasks(spec, facts, seed, words), seed)
+
+
+def _chosen(
+    drafts: Drafts, words: _Words, scored: Blocks[dict[str, Draft]],
+    spec: Spec, facts: DataFacts, seed: int,
+) -> _Chosen:  # fmt: skip
+    before = scored.of(spec, facts, seed)
+    predicted = drafts.block(_prediction_tasks(spec, facts, seed, words), seed, before)
+    known, selected = {**before, **predicted}, []
+    for trial in trials(spec, facts, seed):
+        task = _selection_task(spec, facts, trial, words)
+        selected.append((trial, trial.id, task and drafts.of(task, seed, known)))
+    return _Chosen(predicted, selected)
 
 
 class _Retrainings:
@@ -419,7 +424,7 @@ def _selection_task(spec: Spec, facts: DataFacts, trial: Trial, words: _Words) -
         return None
     names, scores = _Names(spec, trial.seed), words.scores(spec)
     needs = names.selection(trial, subset_size(spec, facts))
-    reads_scores = {names.nets[0], names.reference, names.measure, names.direct} & {*needs}
+    reads_scores = {names.nets[0], names.reference, names.measure, names.direct[0]} & {*needs}
     wanted = _read_by_policy(spec, scores) if reads_scores else None
     parts = {
         "trial": [trial.method, trial.policy, trial.rate],
@@ -445,7 +450,10 @@ def _trained(spec: Spec, names: _Names, facts: DataFacts, words: _Words) -> list
     found = _embedded(spec, names, nets, {"base": words.base(spec, facts)}, total)
     if "direct" in spec.baselines:
         more = {"scores": kept, **_direct_passes(spec, size, total, kept)}
-        found.append(Described(names.direct, (names.subset,), net, more))
+        found += [
+            Described(name, (names.subset,), {**net, "net": i} if i else net, {**more, "net": i})
+            for i, name in enumerate(names.direct)
+        ]
     return found
 
 
@@ -473,9 +481,11 @@ class _Names:
             f"{stage}-s{seed}"
             for stage in ("subset", "embed", "measure", "neighbors", "extrapolate", "reference")
         )
-        self.direct = f"direct-s{seed}"
         further = range(1, spec.score.nets if self.kind == "trained" else 1)
-        self.nets = (f"score-s{seed}", *(f"score-s{seed}-net{i}" for i in further))
+        self.nets, self.direct = (
+            (f"{stage}-s{seed}", *(f"{stage}-s{seed}-net{i}" for i in further))
+            for stage in ("score", "direct")
+        )
 
     @cached_property
     def folds(self) -> tuple[str, ...]:
@@ -500,7 +510,7 @@ class _Names:
             measured = (*self.extrapolation(), self.extrapolate)
             needs = measured if self.kind == "trained" else (self.measure,)
         elif method == "direct":
-            needs = (self.subset, self.direct)
+            needs = (self.subset, *self.direct)
         elif method == "full_scores":
             needs = (self.reference,)
         else:

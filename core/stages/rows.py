@@ -16,7 +16,7 @@ from core.needs import companions, direction, policy_needs
 from core.plan import Task, Trial
 from core.rng import generator
 from core.selection.base import SelectionInput
-from core.stages import measure, neighbors
+from core.stages import direct, measure, neighbors
 from core.stages.base import Context, Ids, load
 from core.stages.score import score_keys, score_seal, subset_scores
 
@@ -45,8 +45,10 @@ def read_keys(task: Task, ctx: Context) -> list[str]:
     read: list[str] = []
     if source in ("subset", "subset_scores", "true_random"):
         read.append(ctx.seal(ctx.need(task, "subset")).key)
-    if source in ("extrapolated", "direct"):
-        read.append(ctx.seal(ctx.need(task, "direct" if source == "direct" else "extrapolate")).key)
+    if source == "extrapolated":
+        read.append(ctx.seal(ctx.need(task, "extrapolate")).key)
+    elif source == "direct":
+        read += [seal.key for seal in direct.seals(task, ctx)]
     for name in names_read(task, ctx) if source not in ("extrapolated", "direct") else ():
         if ctx.has_need(task, "measure"):
             read.append(measure.seal_of(ctx, ctx.need(task, "measure"), spec, name).key)
@@ -125,9 +127,7 @@ def _columns(task: Task, ctx: Context) -> tuple[Ids, dict[str, Floats]]:
         seals = {n: score_seal(ctx, ctx.need(task, "reference"), spec, n) for n in names}
         return everyone, {n: load(seal.path / "values.npy") for n, seal in seals.items()}
     if source == "direct":
-        seal = ctx.seal(ctx.need(task, "direct"))
-        found = load(seal.path / "scores.npy")
-        return everyone, {n: found[:, seal.meta["scores"].index(n)] for n in names}
+        return everyone, {n: direct.read(task, ctx, n) for n in names}
     if source == "extrapolated":
         merged = load(ctx.seal(ctx.need(task, "extrapolate")).path / "scores.npy")
         return everyone, {n: merged[:, spec.score.names.index(n)] for n in names}

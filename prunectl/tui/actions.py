@@ -123,7 +123,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("copy_id", "y", "copy id", "Copy the id.", _ANY),
     Action("copy_path", "Y", "copy path", "Copy the path of the folder.", _ANY),
     Action("report", "w", "report", "Open the report, where one exists.", _ANY),
-    Action("launch", "ctrl+r", "run", "Start the run.", (NEW_RUN,), hint=True, changes=True,
+    Action("launch", "ctrl+r", "run", "Start run or sweep.", (NEW_RUN,), hint=True, changes=True,
            priority=True),
     Action("predict", "f5", "predict", "Predict cost, break-even and disk; nothing is run.",
            (NEW_RUN,), hint=True, priority=True),

@@ -1,4 +1,4 @@
-"""How the score is spread over the samples, measured and predicted."""
+"""How the score is spread over the samples, measured and predicted, and how each was made."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from core.report.facts import Facts
 from core.report.histogram import Group, histogram
 from core.report.html import section
+from core.report.recipes import recipe_table
 
 _BINS = 40
 
@@ -29,7 +30,8 @@ def scores(facts: Facts) -> str | None:
     if not finite.size:
         return None
     chart = _chart(facts, seed, values, raw, measured)
-    return section("scores", "The scores", chart)
+    recipes = recipe_table(list(facts.summary.get("scores") or ()))
+    return section("scores", "The scores", chart, recipes)
 
 
 def _chart(

@@ -10,6 +10,7 @@ import pytest
 import torch
 from play import Player, Story
 
+from core import events as ev
 from core.errors import UserError
 from core.plan import DataFacts, build_graph
 from core.spec import Spec
@@ -69,6 +70,34 @@ def test_it_pays_for_one_training_and_for_every_look(story: Story) -> None:
     # 3 epochs of 252 trained samples; el2n reads two epochs (0, 1), loss the last: 1,006 others
     assert planned.passes - rows["score-s0"]["sample_passes"] == 3 * 1006
     assert set(story.graph["prune-s0-direct-top_k-r0.8000"].needs) == {"subset-s0", "direct-s0"}
+
+
+def test_of_several_nets_the_mean_is_taken_and_all_are_paid(story: Story, make_spec: Make) -> None:
+    over = {**OVER, "score": {"also": [{"name": "loss"}], "nets": 2}}
+    two = Player(story.run.path.parent).play(make_spec(**over))
+    tasks = ["direct-s0", "direct-s0-net1"]
+    assert two.graph["prune-s0-direct-top_k-r0.8000"].needs == ("subset-s0", *tasks)
+    finished = {e.task: e for e in two.events if isinstance(e, ev.TaskFinished)}
+    assert [finished[t].reused for t in tasks] == [True, False]  # the first net was known
+    first, second = (np.load(two.store.root / finished[t].key / "raw.npy")[:, 0] for t in tasks)
+    assert np.abs(first - second).max() > 1e-3
+    mean = (first.astype(float) + second) / 2
+    table, ids = two.table(0), _load(story, "subset", "ids.npy")
+    np.testing.assert_allclose(table["el2n"][ids], mean[ids], rtol=1e-5)  # the scoring nets'
+    # slow: outside the subset the mean's ranks, read off the subset's own quantiles
+    scores, kept = mean.copy(), np.load(two.run.path / two.trials("direct")[0]["kept_path"])
+    unseen = np.setdiff1d(np.arange(len(mean)), ids)
+    place = (np.argsort(np.argsort(mean[unseen])) + 0.5) / len(unseen)
+    scores[unseen] = np.quantile(mean[ids], place)
+    best = np.argsort(-scores)[: len(kept)]
+    assert len(np.intersect1d(kept, best)) > 0.97 * len(kept)
+    of_one = np.load(story.run.path / story.trials("direct")[0]["kept_path"])
+    assert len(np.setdiff1d(kept, of_one)) > 0.05 * len(kept)
+    paid = [
+        next(r for r in s.summary["cost"]["by_rate"] if r["method"] == "direct")["loop_passes"]
+        for s in (story, two)
+    ]
+    assert paid[1] - paid[0] == two.graph[tasks[1]].passes > 0
 
 
 def test_where_it_cannot_be(make_spec: Make, monkeypatch: pytest.MonkeyPatch) -> None:
