@@ -1,16 +1,20 @@
-"""Training of graph networks on the neighbour graph: whole, or sampled by indexing.
+"""Training of graph networks on the neighbour graph, by scored samples and what they can see.
 
-Edges are weighted on each sample's own scale (:mod:`core.graph`). Training and prediction look
-equally far: as many hops as there are convolutions. In sampled training every node draws a fixed
-number of its edges by indexing into the rows of the graph, so nothing but arrays is needed;
-prediction always uses all edges.
+Edges are weighted on each sample's own scale (:mod:`core.graph`). The first aggregation has no
+parameters before it, so it is made once for all samples, steps and members (as in SGC, Wu et al.,
+arXiv 1902.07153); a step then reads nothing but the scored samples it fits and their neighbours.
+Training and prediction look equally far: as many hops as there are convolutions. In sampled
+training every scored sample draws a fixed number of its edges by indexing into the rows of the
+graph; looks at the stopping fold and predictions use all edges.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from functools import cached_property
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -21,10 +25,8 @@ from torch import Tensor, nn
 from core.extrapolators.base import Floats, Ids
 from core.graph import normalised, transition
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-_LOOK_EVERY = 5  # full-graph steps between two looks at the stopping fold
+_LOOK_EVERY = 5  # steps on all scored samples between two looks at the stopping fold
+_BLOCK = 8192  # samples predicted at a time
 Kind = Literal["gcn", "sage"]
 
 
@@ -50,7 +52,8 @@ class Options(Protocol):
 
 
 class GraphNet(nn.Module):
-    """Two convolutions of PyTorch Geometric, ReLU and dropout between, and a linear head."""
+    """Two convolutions of PyTorch Geometric, ReLU and dropout after each, and a linear head. Both
+    are given what was aggregated: for a GCN the order of sum and product makes no difference."""
 
     def __init__(self, kind: Kind, width: int, scores: int, options: Options) -> None:
         from torch_geometric.nn import GCNConv, SAGEConv
@@ -69,12 +72,22 @@ class GraphNet(nn.Module):
         self.head = nn.Linear(hidden, scores)
         self.drop = nn.Dropout(options.dropout)
 
-    def forward(self, x: Tensor, adjacency: Tensor) -> Tensor:
-        """``[n, D]`` and a sparse ``[n, n]`` to ``[n, S]``."""
-        x = self.drop(torch.relu(self.first(x, adjacency)))
-        x = self.drop(torch.relu(self.second(x, adjacency)))
-        found: Tensor = self.head(x)
+    def hidden(self, around: Tensor, own: Tensor) -> Tensor:
+        """The first convolution: rows ``[n, D]`` and their sums over neighbours to ``[n, H]``."""
+        return self._layer(self.first, around, own)
+
+    def forward(self, around: Tensor, own: Tensor) -> Tensor:
+        """The second and the head: ``[n, H]``, summed over neighbours and own, to ``[n, S]``."""
+        found: Tensor = self.head(self._layer(self.second, around, own))
         return found
+
+    def _layer(self, conv: Any, around: Tensor, own: Tensor) -> Tensor:
+        if hasattr(conv, "lin_l"):
+            found = conv.lin_l(around) + conv.lin_r(own)
+        else:  # the adjacency has self-loops
+            found = conv.lin(around) + conv.bias
+        dropped: Tensor = self.drop(torch.relu(found))
+        return dropped
 
 
 def adjacency(kind: Kind, graph: csr_array) -> csr_array:
@@ -95,111 +108,144 @@ def as_tensor(matrix: csr_array, device: str) -> Tensor:
     return made.to(device)
 
 
-@dataclass
+@dataclass(frozen=True)
+class Inputs:
+    """Rows ``[N, D]`` of all samples, their sums over neighbours ``[N, D]``, and the graph."""
+
+    own: Tensor
+    around: Tensor
+    graph: csr_array
+
+    @classmethod
+    def made(cls, rows: Floats, graph: csr_array, device: str) -> Inputs:
+        """The first aggregation of ``rows`` ``[N, D]``."""
+        around = np.asarray(graph @ rows, dtype=np.float32)
+        return cls(torch.from_numpy(rows).to(device), torch.from_numpy(around).to(device), graph)
+
+    def index(self, ids: Ids) -> Tensor:
+        """Ids on the device of the rows."""
+        return torch.from_numpy(ids).to(self.own.device)
+
+    def hidden(self, net: GraphNet, nodes: Tensor) -> Tensor:
+        """The first convolution of ``nodes``, ``[n, H]``."""
+        return net.hidden(self.around.index_select(0, nodes), self.own.index_select(0, nodes))
+
+
+@dataclass(frozen=True)
+class Field:
+    """The samples ``roots`` ``[r]`` with all their edges: what a prediction of them depends on."""
+
+    inputs: Inputs
+    roots: Tensor
+    nodes: Tensor
+    edges: Tensor
+
+    @classmethod
+    def of(cls, inputs: Inputs, ids: Ids) -> Field:
+        """That of ``ids``."""
+        part = csr_array(inputs.graph[ids])
+        nodes, place = np.unique(part.indices, return_inverse=True)
+        small = csr_array((part.data, place, part.indptr), shape=(len(ids), len(nodes)))
+        edges = as_tensor(small, str(inputs.own.device))
+        return cls(inputs, inputs.index(ids), inputs.index(nodes.astype(np.int64)), edges)
+
+    def forward(self, net: GraphNet) -> Tensor:
+        """The network's output ``[r, S]``."""
+        around = self.edges @ self.inputs.hidden(net, self.nodes)
+        found: Tensor = net(around, self.inputs.hidden(net, self.roots))
+        return found
+
+
+@dataclass(frozen=True)
 class Task:
-    """What one network is trained on: rows ``[N, D]``, the graph, standardised targets ``[m, S]``
-    of the samples ``ids``, and the positions in ``ids`` that fit and that decide when to stop."""
+    """What one network is trained on: standardised targets ``[m, S]`` of the samples ``ids``, and
+    the positions in ``ids`` that fit and that decide when to stop."""
 
     kind: Kind
-    rows: Tensor
-    graph: csr_array
+    inputs: Inputs
     ids: Ids
     targets: Tensor
     inside: Ids
     outside: Ids
     full: bool
 
+    @cached_property
+    def everyone(self) -> Field:
+        """All samples that fit."""
+        return Field.of(self.inputs, self.ids[self.inside])
 
-def train(task: Task, options: Options, seed: int) -> tuple[GraphNet, Tensor]:
-    """The network at its best epoch on the stopping fold, and its output for all N samples.
+
+def train(task: Task, options: Options, seed: int) -> GraphNet:
+    """The network at its best epoch on the stopping fold.
 
     Nothing of torch's global random state is read or changed.
     """
-    everyone = as_tensor(task.graph, str(task.rows.device))
-    with torch.random.fork_rng([task.rows.device] if task.rows.is_cuda else []):
+    own = task.inputs.own
+    with torch.random.fork_rng([own.device] if own.is_cuda else []):
         torch.manual_seed(seed)
         rng = np.random.default_rng(seed)
-        net = GraphNet(task.kind, task.rows.shape[1], task.targets.shape[1], options)
-        net.to(task.rows.device)
+        net = GraphNet(task.kind, own.shape[1], task.targets.shape[1], options).to(own.device)
         optimizer = torch.optim.Adam(
             net.parameters(), lr=options.lr, weight_decay=options.weight_decay
         )
-        stop_at = torch.from_numpy(task.ids[task.outside]).to(task.rows.device)
-        wanted = task.targets[torch.from_numpy(task.outside).to(task.rows.device)]
-        best, best_loss, best_epoch = net.state_dict(), float("inf"), 0
+        stop_at = task.ids[task.outside]
+        wanted = task.targets[task.inputs.index(task.outside)]
+        best, best_loss, since = net.state_dict(), float("inf"), 0
         for epoch in range(options.epochs):
             net.train()
-            for x, graph, roots, truth in _batches(task, everyone, options, rng):
+            for found, truth in _steps(task, net, options, rng):
                 optimizer.zero_grad()
-                loss = torch.nn.functional.mse_loss(net(x, graph)[roots], truth)
-                torch.autograd.backward(loss)
+                torch.autograd.backward(torch.nn.functional.mse_loss(found, truth))
                 optimizer.step()
             if task.full and epoch % _LOOK_EVERY:
                 continue
-            reached = float((predict(net, task.rows, everyone)[stop_at] - wanted).square().mean())
+            reached = float((predict(net, task.inputs, stop_at) - wanted).square().mean())
             if reached < best_loss:
                 best = {k: v.detach().clone() for k, v in net.state_dict().items()}
-                best_loss, best_epoch = reached, epoch
-            if epoch - best_epoch >= options.patience:
+                best_loss, since = reached, 0
+            elif (since := since + 1) >= options.patience:
                 break
     net.load_state_dict(best)
-    return net, predict(net, task.rows, everyone)
+    return net
 
 
-def predict(net: GraphNet, rows: Tensor, everyone: Tensor) -> Tensor:
-    """The network's output ``[N, S]`` with all edges, without dropout."""
+def predict(net: GraphNet, inputs: Inputs, ids: Ids) -> Tensor:
+    """The network's output ``[n, S]`` for ``ids``, with all edges, without dropout."""
     net.eval()
     with torch.no_grad():
-        found: Tensor = net(rows, everyone)
-    return found
+        starts = range(0, len(ids), _BLOCK)
+        return torch.cat([Field.of(inputs, ids[s : s + _BLOCK]).forward(net) for s in starts])
 
 
-def _batches(
-    task: Task, everyone: Tensor, options: Options, rng: np.random.Generator
-) -> Iterator[tuple[Tensor, Tensor, Any, Tensor]]:
-    """Rows, graph, which of its nodes count, their targets: once whole, or in sampled parts."""
+def _steps(
+    task: Task, net: GraphNet, options: Options, rng: np.random.Generator
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Outputs and their targets: of all that fit at once, or of parts with drawn edges."""
+    inputs = task.inputs
     if task.full:
-        roots = torch.from_numpy(task.ids[task.inside]).to(task.rows.device)
-        inside = torch.from_numpy(task.inside).to(task.rows.device)
-        yield task.rows, everyone, roots, task.targets[inside]
+        yield task.everyone.forward(net), task.targets[inputs.index(task.inside)]
         return
     order, size = rng.permutation(task.inside), int(options.batch)
     for start in range(0, len(order), size):
         part = order[start : start + size]
-        nodes, small = sampled(task.graph, task.ids[part], options.fanout, 2, rng)
-        chosen = torch.from_numpy(nodes).to(task.rows.device)
-        truth = task.targets[torch.from_numpy(part).to(task.rows.device)]
-        graph = as_tensor(small, str(task.rows.device))
-        yield task.rows[chosen], graph, slice(0, len(part)), truth
+        nodes, weights = drawn(inputs.graph, task.ids[part], options.fanout, rng)
+        tree = np.concatenate([task.ids[part], nodes.ravel()])
+        hidden = inputs.hidden(net, inputs.index(tree))
+        below = hidden[len(part) :].view(*nodes.shape, -1)
+        around = torch.einsum("rf,rfh->rh", torch.from_numpy(weights).to(hidden.device), below)
+        yield net(around, hidden[: len(part)]), task.targets[inputs.index(part)]
 
 
-def sampled(
-    graph: csr_array, roots: Ids, fanout: int, hops: int, rng: np.random.Generator
-) -> tuple[Ids, csr_array]:
-    """A tree of ``hops`` levels below ``roots``: its nodes int64 ``[T]``, roots first, and its
-    adjacency ``[T, T]``.
-
-    Each node draws ``fanout`` of its edges with replacement; their weights are scaled by
-    degree / fanout, so that the sum over them is that over all edges in expectation. The last
-    level has no edges: with as many convolutions as hops, no root depends on what is missing.
-    """
-    levels, values, columns, counts = [roots], [], [], []
-    offset = len(roots)
-    for _ in range(hops):
-        parents = levels[-1]
-        degree = np.diff(graph.indptr)[parents]
-        drawn = (rng.random((len(parents), fanout)) * degree[:, None]).astype(np.int64)
-        place = graph.indptr[parents][:, None] + drawn
-        levels.append(graph.indices[place].ravel().astype(np.int64))
-        values.append((graph.data[place] * (degree[:, None] / fanout)).ravel())
-        columns.append(np.arange(offset, offset + place.size))
-        counts.append(np.full(len(parents), fanout))
-        offset += place.size
-    counts.append(np.zeros(len(levels[-1]), np.int64))
-    starts = np.concatenate([[0], np.cumsum(np.concatenate(counts))])
-    data: NDArray[Any] = np.concatenate(values).astype(np.float32)
-    small = csr_array((data, np.concatenate(columns), starts), shape=(offset, offset))
-    return np.concatenate(levels), small
+def drawn(
+    graph: csr_array, roots: Ids, fanout: int, rng: np.random.Generator
+) -> tuple[Ids, Floats]:
+    """Neighbours int64 ``[r, fanout]`` of ``roots``, drawn from their edges with replacement, and
+    weights: those of the edges times degree / fanout, so that the sum over them is that over all
+    edges in expectation."""
+    degree = np.diff(graph.indptr)[roots][:, None]
+    place = graph.indptr[roots][:, None] + (rng.random((len(roots), fanout)) * degree).astype(int)
+    weights: NDArray[Any] = graph.data[place] * (degree / fanout)
+    return graph.indices[place].astype(np.int64), weights.astype(np.float32)
 
 
 def standardised(scores: Floats) -> tuple[Floats, Floats, Floats]:

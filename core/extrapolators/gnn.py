@@ -23,8 +23,10 @@ from core.neighbors import normalise
 
 NEEDS = ("neighbors",)
 NEIGHBORS = 10
-_FULL_VALUES = 2**28  # activations of a whole-graph step at most, else it is sampled: 1 GiB
-_SAMPLED_BATCH = 512
+_STEP = 256  # scored samples a step; fewer are one step, with all their edges
+_LENGTH = 0.4  # root mean square length of the rows: short ones keep the network smooth at first
+_PCA_ROWS = 20_000
+_FOLDS = 10  # one decides when to stop
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Params:
     """Kind of the two convolutions; auto compares both."""
     hidden: int = 256
     """Width of the convolutions."""
-    dropout: float = 0.3
+    dropout: float = 0.1
     """Share of hidden units dropped in training."""
     lr: float = 0.01
     """Learning rate of Adam."""
@@ -45,11 +47,14 @@ class Params:
     """L2 penalty of Adam."""
     epochs: int = 200
     """Passes over the scored samples at most."""
-    patience: int = 30
-    """Epochs without a better one before it stops."""
+    patience: int = 5
+    """Looks at the stopping fold without a better one before it stops; there is one an epoch, with
+    ``full`` one every five epochs."""
     batch: int | Literal["auto", "full"] = "auto"
-    """Scored samples a step; full: the whole graph at once; auto: full where that fits."""
-    fanout: int = 10
+    """Scored samples a step; full: all at once, with all edges; auto is 256."""
+    components: int = 64
+    """Principal components of the embedding that are read; 0: the embedding as it is."""
+    fanout: int = 5
     """Edges a node draws in sampled training."""
     members: int = 3
     """Networks, each stopped on another part of the scored samples; their mean is taken."""
@@ -68,6 +73,8 @@ class Gnn(base.Extrapolator[Params]):
             value = getattr(given, name)
             if isinstance(value, int) and value < 1:
                 raise UserError(f"extrapolate.{name} is {value}", "give at least 1, or auto")
+        if given.components < 0:
+            raise UserError("extrapolate.components is negative", "give 0 (all) or more")
         if not 0 <= given.dropout < 1:
             raise UserError(f"extrapolate.dropout is {given.dropout:g}", "give 0 to 0.9")
         self.given = given
@@ -101,25 +108,27 @@ class Gnn(base.Extrapolator[Params]):
             raise ValueError("the neighbours are missing, or a setting is still open")
         kind = params.layers
         graph = _gnn.adjacency(kind, symmetric(x.neighbors, params.k))
-        rows = torch.from_numpy(node_features(x, params)).to(x.device)
+        inputs = _gnn.Inputs.made(node_features(x, params), graph, x.device)
         standard, mean, scale = _gnn.standardised(scores)
         wanted = torch.from_numpy(standard).to(x.device)
-        fold = rng.permutation(len(ids)) % min(max(5, params.members), len(ids))
-        full = _full(params, len(x), rows.shape[1])
+        fold = rng.permutation(len(ids)) % min(max(_FOLDS, params.members), len(ids))
+        full = _full(params, len(ids))
         if params.batch == "auto" and not full:
-            params = replace(params, batch=_SAMPLED_BATCH)
+            params = replace(params, batch=_STEP)
         members: list[NDArray[Any]] = []
         errors = []
         for member in range(min(params.members, len(ids))):
             outside = np.flatnonzero(fold == member)
             inside = np.flatnonzero(fold != member)
             inside = inside if len(inside) else outside
-            task = _gnn.Task(kind, rows, graph, ids, wanted, inside, outside, full)
-            _, found = _gnn.train(task, params, int(rng.integers(2**62)))
-            members.append(found.double().cpu().numpy())
-            errors.append(standard[outside] - members[-1][ids[outside]])
-        noise = np.square(np.concatenate(errors)).mean(axis=0)
-        together = np.stack(members)[:, targets]
+            task = _gnn.Task(kind, inputs, ids, wanted, inside, outside, full)
+            net = _gnn.train(task, params, int(rng.integers(2**62)))
+            asked = np.concatenate([targets, ids[outside]])
+            found = _gnn.predict(net, inputs, asked).double().cpu().numpy()
+            members.append(found[: len(targets)])
+            errors.append(standard[outside] - found[len(targets) :])
+        noise: Any = np.square(np.concatenate(errors)).mean(axis=0)
+        together = np.stack(members)
         out = Prediction.empty(len(x), scores.shape[1])
         out.values[targets] = mean + scale * together.mean(axis=0)
         out.std[targets] = scale * np.sqrt(together.var(axis=0) + noise)
@@ -132,18 +141,31 @@ def make(params: Params) -> Gnn:
 
 
 def node_features(x: Features, params: Params) -> Floats:
-    """Unit embeddings with columns standardised over all samples, then a one-hot label (zeros where
-    there is none): float32 ``[N, d (+ C)]``."""
+    """Unit embeddings with columns standardised over all samples, or the first principal components
+    of these, on one scale for all; then a one-hot label (zeros where there is none): float32
+    ``[N, d (+ C)]``."""
     rows = normalise(x.embeddings)
     rows -= rows.mean(axis=0, dtype=np.float64).astype(np.float32)
     spread = rows.std(axis=0, dtype=np.float64).astype(np.float32)
     rows /= np.where(spread > 0, spread, np.float32(1))
+    if 0 < params.components < rows.shape[1]:
+        rows = rows @ _components(rows, params.components)
+    length = np.sqrt(np.square(rows).sum(axis=1).mean(dtype=np.float64))
+    rows *= np.float32(_LENGTH / length if length > 0 else 1)
     if not params.use_labels or x.labels is None or int(x.labels.max()) < 0:
         return rows
     return np.concatenate([rows, _design.one_hot(x.labels, int(x.labels.max()) + 1)], axis=1)
 
 
-def _full(params: Params, count: int, width: int) -> bool:
+def _components(rows: Floats, count: int) -> Floats:
+    """The directions ``[d, count]`` in which centred ``rows`` ``[N, d]`` vary most, from evenly
+    spread rows where there are many."""
+    some = rows[:: max(1, len(rows) // _PCA_ROWS)]
+    _, vectors = np.linalg.eigh(some.T @ some)
+    return np.ascontiguousarray(vectors[:, -count:])
+
+
+def _full(params: Params, scored: int) -> bool:
     if params.batch != "auto":
         return params.batch == "full"
-    return count * (width + 6 * params.hidden) <= _FULL_VALUES
+    return scored <= _STEP

@@ -23,22 +23,19 @@ def case():
 
 
 @pytest.mark.parametrize("kind", ["gcn", "sage"])
-def test_a_tree_that_draws_often_sums_what_the_whole_graph_sums(case, kind):
+def test_edges_drawn_often_sum_what_all_edges_sum(case, kind):
     graph = _gnn.adjacency(kind, symmetric(case.x.neighbors, 4))
-    nodes, tree = _gnn.sampled(graph, np.array([3, 8]), 3000, 1, RNG(0))
+    roots = np.array([3, 8])
+    nodes, weights = _gnn.drawn(graph, roots, 3000, RNG(0))
     values = RNG(1).standard_normal(len(case.x))
-    assert nodes[:2].tolist() == [3, 8] and tree.shape == (2 + 6000, 2 + 6000)
-    np.testing.assert_allclose((tree @ values[nodes])[:2], (graph @ values)[[3, 8]], atol=0.1)
-
-
-def test_the_tree_is_made_of_edges_and_has_two_levels(case):
-    graph = _gnn.adjacency("sage", symmetric(case.x.neighbors, 4))
-    nodes, tree = _gnn.sampled(graph, np.array([3, 8, 3]), 2, 2, RNG(0))
-    assert len(nodes) == 3 + 6 + 12
-    edges = tree.tocoo()
-    assert (np.bincount(edges.row, minlength=21) == [2] * 9 + [0] * 12).all()
-    for parent, child in zip(edges.row, edges.col, strict=True):
-        assert graph[nodes[parent], nodes[child]] > 0
+    np.testing.assert_allclose(
+        (weights * values[nodes]).sum(axis=1), (graph @ values)[roots], atol=0.1
+    )
+    nodes, _ = _gnn.drawn(graph, np.array([3, 8, 3]), 2, RNG(0))
+    assert nodes.shape == (3, 2)
+    assert all(
+        graph[root, one] > 0 for root, row in zip([3, 8, 3], nodes, strict=True) for one in row
+    )
 
 
 @pytest.mark.parametrize("kind", ["gcn", "sage"])
@@ -47,7 +44,8 @@ def test_a_network_is_the_formula_it_is_named_after(case, kind):
     graph = _gnn.adjacency(kind, symmetric(case.x.neighbors, 4))
     rows = torch.from_numpy(gnn.node_features(case.x, QUICK))
     net = _gnn.GraphNet(kind, rows.shape[1], 2, QUICK)
-    found = _gnn.predict(net, rows, _gnn.as_tensor(graph, "cpu"))
+    everyone = np.arange(len(case.x))
+    found = _gnn.predict(net, _gnn.Inputs.made(rows.numpy(), graph, "cpu"), everyone)
     dense = torch.from_numpy(graph.toarray()).double()
 
     def layer(conv, x):
@@ -63,7 +61,7 @@ def test_a_network_is_the_formula_it_is_named_after(case, kind):
     moved = rows.clone()
     moved[~torch.from_numpy(two_hops)] += 9
     net.head.float()
-    again = _gnn.predict(net, moved, _gnn.as_tensor(graph, "cpu"))
+    again = _gnn.predict(net, _gnn.Inputs.made(moved.numpy(), graph, "cpu"), everyone)
     torch.testing.assert_close(again[0], found[0])
     assert not torch.equal(again, found)
 
@@ -89,14 +87,26 @@ def test_labels_of_unscored_samples_are_used_only_when_asked_for(case):
     assert gnn.node_features(case.x, QUICK).shape[1] == 6
 
 
-def test_large_graphs_are_sampled_unless_told_otherwise():
-    assert gnn._full(gnn.Params(), 50_000, 512)
-    assert not gnn._full(gnn.Params(), 1_000_000, 512)
-    assert gnn._full(gnn.Params(batch="full"), 1_000_000, 512)
-    assert not gnn._full(gnn.Params(batch=64), 1_000, 8)
+def test_many_scored_samples_are_taken_in_parts_unless_told_otherwise():
+    assert gnn._full(gnn.Params(), 200) and not gnn._full(gnn.Params(), 10_000)
+    assert gnn._full(gnn.Params(batch="full"), 10_000)
+    assert not gnn._full(gnn.Params(batch=64), 200)
 
 
-@pytest.mark.parametrize("option", [{"k": 0}, {"members": 0}, {"batch": 0}, {"dropout": 1.0}])
+def test_principal_components_are_those_of_the_covariance():
+    rows = RNG(3).standard_normal((200, 7)).astype(np.float32) @ np.diag([5, 4, 3, 1, 1, 1, 1])
+    rows -= rows.mean(axis=0)
+    found = gnn._components(rows.astype(np.float32), 3)
+    kept = np.linalg.svd(rows, full_matrices=False)[2][:3]
+    np.testing.assert_allclose(found @ found.T, kept.T @ kept, atol=1e-3)  # the same subspace
+    few = gnn.node_features(problem(width=9).x, replace(QUICK, components=4))
+    assert few.shape[1] == 4
+    assert np.square(few).sum(axis=1).mean() == pytest.approx(gnn._LENGTH**2, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "option", [{"k": 0}, {"members": 0}, {"batch": 0}, {"dropout": 1.0}, {"components": -1}]
+)
 def test_impossible_options_are_refused(option):
     with pytest.raises(UserError, match=rf"extrapolate\.{next(iter(option))}"):
         gnn.make(gnn.Params(**option))
