@@ -188,7 +188,7 @@ def train(task: Task, options: Options, seed: int) -> GraphNet:
         optimizer = torch.optim.Adam(
             net.parameters(), lr=options.lr, weight_decay=options.weight_decay
         )
-        stop_at = task.ids[task.outside]
+        stopping = Field.of(task.inputs, task.ids[task.outside])
         wanted = task.targets[task.inputs.index(task.outside)]
         best, best_loss, since = net.state_dict(), float("inf"), 0
         for epoch in range(options.epochs):
@@ -199,7 +199,9 @@ def train(task: Task, options: Options, seed: int) -> GraphNet:
                 optimizer.step()
             if task.full and epoch % _LOOK_EVERY:
                 continue
-            reached = float((predict(net, task.inputs, stop_at) - wanted).square().mean())
+            net.eval()
+            with torch.no_grad():
+                reached = float((stopping.forward(net) - wanted).square().mean())
             if reached < best_loss:
                 best = {k: v.detach().clone() for k, v in net.state_dict().items()}
                 best_loss, since = reached, 0

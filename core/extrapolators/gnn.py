@@ -39,7 +39,7 @@ class Params:
     """Kind of the two convolutions; auto compares both."""
     hidden: int = 256
     """Width of the convolutions."""
-    dropout: float = 0.1
+    dropout: float = 0.0
     """Share of hidden units dropped in training."""
     lr: float = 0.01
     """Learning rate of Adam."""
@@ -47,7 +47,7 @@ class Params:
     """L2 penalty of Adam."""
     epochs: int = 200
     """Passes over the scored samples at most."""
-    patience: int = 5
+    patience: int = 3
     """Looks at the stopping fold without a better one before it stops; there is one an epoch, with
     ``full`` one every five epochs."""
     batch: int | Literal["auto", "full"] = "auto"
