@@ -27,6 +27,7 @@ from core.needs import step_passes
 from core.pipeline import STAGES
 from core.plan import subset_size
 from core.predicted import Predicted
+from core.span import MOMENTS
 from core.spec import ModelSpec, TrainSpec
 from core.stages.base import Context
 from core.stages.embed import embedding_net
@@ -135,6 +136,8 @@ def disk_bytes(ctx: Context) -> int:
     per_seed = (
         4 * facts.n_train * _embedding_width(ctx, net.embedding_dim) + facts.n_train * scores * 40
     )
+    folds = [t for t in ctx.graph.tasks if t.stage == "crossfit"]
+    per_seed += 12 * MOMENTS * facts.n_train * len(folds) // len(spec.seeds)
     per_seed += weights * (2 if spec.reference == "full" else 1)
     retrainings = [t for t in ctx.graph.tasks if t.stage == "retrain"]
     total: int = per_seed * len(spec.seeds)

@@ -22,10 +22,11 @@ from core.needs import (
     companions,
     policy_needs,
     policy_neighbors,
+    reads_dynamics,
     score_kind,
     step_passes,
 )
-from core.span import epochs_read
+from core.span import epochs_read, moments
 from core.spec import Spec
 from core.uniting import Blocks, Described, Draft, Drafts
 from core.units import digest, n_keep, round_share, sample_passes
@@ -65,7 +66,7 @@ class Task:
 
     ``passes`` counts samples shown to a net (with backward or not), evaluation left out.
     ``scores`` are the resolved score sections that a scoring task records; ``net`` counts the
-    scoring nets of a seed that are averaged.
+    scoring nets of a seed that are averaged, or the folds that cross-fitted nets leave out.
     """
 
     id: str
@@ -218,10 +219,10 @@ class _Planner:
 
     def __init__(self) -> None:
         self.order: list[Draft] = []
-        self._drafts, self._words = Drafts(), _Words()
-        self._scored = Blocks(self._score, _SCORING)
-        self._chosen = Blocks(self._choose, _CHOOSING)
-        self._retrainings = Blocks(partial(_Retrainings, self._drafts, self._words), _RETRAINING)
+        shared = Drafts(), _Words()
+        self._scored = Blocks(partial(_scored, *shared), _SCORING)
+        self._chosen = Blocks(partial(_chosen, *shared, self._scored), _CHOOSING)
+        self._retrainings = Blocks(partial(_Retrainings, *shared), _RETRAINING)
 
     def add(self, index: int, spec: Spec, facts: DataFacts) -> dict[str, str]:
         """Count a cell's tasks; their ids in the graph by those they would have alone."""
@@ -245,19 +246,24 @@ class _Planner:
             draft.cells.append(index)
         return {name: draft.id for name, draft in found.items()}
 
-    def _score(self, spec: Spec, facts: DataFacts, seed: int) -> dict[str, Draft]:
-        return self._drafts.block(_scoring_tasks(spec, facts, seed, self._words), seed)
 
-    def _choose(self, spec: Spec, facts: DataFacts, seed: int) -> _Chosen:
-        scored = self._scored.of(spec, facts, seed)
-        tasks = _prediction_tasks(spec, facts, seed, self._words)
-        predicted = self._drafts.block(tasks, seed, scored)
-        known, selected = {**scored, **predicted}, []
-        for trial in trials(spec, facts, seed):
-            name = trial.id
-            task = _selection_task(spec, facts, trial, self._words)
-            selected.append((trial, name, task and self._drafts.of(task, seed, known)))
-        return _Chosen(predicted, selected)
+def _scored(
+    drafts: Drafts, words: _Words, spec: Spec, facts: DataFacts, seed: int
+) -> dict[str, Draft]:
+    return drafts.block(_scoring_tasks(spec, facts, seed, words), seed)
+
+
+def _chosen(
+    drafts: Drafts, words: _Words, scored: Blocks[dict[str, Draft]],
+    spec: Spec, facts: DataFacts, seed: int,
+) -> _Chosen:  # fmt: skip
+    before = scored.of(spec, facts, seed)
+    predicted = drafts.block(_prediction_tasks(spec, facts, seed, words), seed, before)
+    known, selected = {**before, **predicted}, []
+    for trial in trials(spec, facts, seed):
+        task = _selection_task(spec, facts, trial, words)
+        selected.append((trial, trial.id, task and drafts.of(task, seed, known)))
+    return _Chosen(predicted, selected)
 
 
 class _Retrainings:
@@ -395,6 +401,7 @@ def _prediction_tasks(
     if (k := graph_neighbors(spec)) is not None:
         yield Described(names.neighbors, (names.embed,), {"k": k}, {})
     if kind == "trained":
+        yield from _cross_fitted(spec, names, facts, words)
         parts = {"extrapolate": words.of(spec.extrapolate), "scores": told}
         yield Described(names.extrapolate, names.extrapolation(), parts, {})
     else:
@@ -404,6 +411,29 @@ def _prediction_tasks(
         kept = words.kept(spec)
         more = {"scores": kept, **_scoring_passes(spec, facts.n_train, kept)}
         yield Described(names.reference, (), words.net(spec, facts), more)
+
+
+def _cross_fitted(
+    spec: Spec, names: _Names, facts: DataFacts, words: _Words
+) -> Iterator[Described]:
+    """One net for each fold of the subset, trained without it, watched on all it does not see."""
+    folds = len(names.folds)
+    if not folds:
+        return
+    size, net = subset_size(spec, facts), words.net(spec, facts)
+    if size < 2 * folds:
+        what = f"score.cross_fit: {folds} folds of {size} scored samples"
+        raise UserError(what, "lower it or raise subset.fraction")
+    for index, name in enumerate(names.folds):
+        count = size - (size - index + folds - 1) // folds
+        epochs = spec.train.epochs.epochs(count, spec.train.batch)
+        if not epochs:
+            what = f"score.cross_fit: {spec.train.epochs} is less than an epoch of {count} samples"
+            raise UserError(what, "raise train.epochs")
+        extra = (facts.n_train - count) * len(moments(epochs))
+        passes = _scoring_passes(spec, count, ())["passes"] + extra
+        more = {"net": index, "passes": passes, "extra_passes": extra}
+        yield Described(name, (names.subset,), {**net, "folds": folds, "fold": index}, more)
 
 
 def _selection_task(spec: Spec, facts: DataFacts, trial: Trial, words: _Words) -> Described | None:
@@ -475,9 +505,16 @@ class _Names:
             for stage in ("score", "direct")
         )
 
+    @cached_property
+    def folds(self) -> tuple[str, ...]:
+        """The cross-fitted nets, where the extrapolator reads them."""
+        count = self.spec.score.cross_fit if extrapolator_dynamics(self.spec) else 0
+        seed = self.subset.removeprefix("subset-")
+        return tuple(f"crossfit-{seed}-fold{i}" for i in range(count))
+
     def extrapolation(self) -> tuple[str, ...]:
         """What the extrapolation reads."""
-        found = (self.subset, *self.nets, self.embed)
+        found = (self.subset, *self.nets, self.embed, *self.folds)
         return (*found, self.neighbors) if extrapolator_neighbors(self.spec) else found
 
     def selection(self, trial: Trial, size: int) -> tuple[str, ...]:
@@ -522,6 +559,12 @@ def extrapolator_neighbors(spec: Spec) -> int | None:
     if spec.extrapolate.name == MEASURED:
         return None
     return neighbors_read(spec.extrapolate.name, spec.extrapolate.params)
+
+
+def extrapolator_dynamics(spec: Spec) -> bool:
+    """Whether the spec's extrapolator reads cross-fitted nets."""
+    method = spec.extrapolate.name
+    return method != MEASURED and reads_dynamics(method, spec.extrapolate.params)
 
 
 def neighbors_read(method: str, options: Mapping[str, Any]) -> int | None:

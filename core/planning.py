@@ -6,13 +6,12 @@ worker can be given alone.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from core.errors import UserError
+from core.memory import without_collection
 from core.plan import DataFacts, Graph, Task, build_graph, recorded, wanted_scores
 from core.spec import Spec
 from core.spec_load import SpecError
@@ -54,7 +53,7 @@ def plan_cells(cells: Sequence[Cell], facts: Mapping[str, DataFacts]) -> SweepPl
     """One graph for all cells; ``facts`` by :func:`data_key`. SpecError when specs do not fit their
     data, each problem once."""
     try:
-        with _without_collection():
+        with without_collection():
             graph = build_graph(list(_with_facts(cells, facts)))
     except UserError:
         problems: dict[str, str] = {}
@@ -77,18 +76,6 @@ def _with_facts(
         if section not in keys:
             keys[section] = data_key(cell.spec)
         yield cell.spec, facts[keys[section]]
-
-
-@contextmanager
-def _without_collection() -> Iterator[None]:
-    """A plan of 100,000 cells makes millions of objects and no garbage."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def piece(graph: Graph, task: Task) -> Graph:

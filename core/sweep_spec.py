@@ -10,15 +10,15 @@ import itertools
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from core.errors import UserError, nearest
+from core.memory import without_collection
 from core.spec import Spec
 from core.spec_load import SpecError, assigned, override, parse_spec, read_yaml
 from core.sweep_product import combined_specs
@@ -87,12 +87,12 @@ class SweepSpec:
     def cells(self) -> tuple[Cell, ...]:
         """All cells. SpecError listing every problem of every cell, each once."""
         if self.count > _READ_WHOLE:
-            specs = combined_specs(self.base, self.axes, self.name)
-            if specs is not None:
-                pairs = zip(itertools.count(), self.settings(), specs, strict=False)
-                return tuple(self._cell(*pair) for pair in pairs)
+            with without_collection():
+                specs = combined_specs(self.base, self.axes, self.name)
+                if specs is not None:
+                    return tuple(map(Cell, self._ids(), self.settings(), specs))
         found, problems = [], _Problems(self.count)
-        for index, settings in enumerate(self.settings()):
+        for cell_id, settings in zip(self._ids(), self.settings(), strict=True):
             try:
                 spec = parse_spec(assigned(self.base, settings), self.name)
             except SpecError as error:
@@ -101,14 +101,19 @@ class SweepSpec:
             except UserError as error:
                 problems.add([str(error)], settings)
                 continue
-            found.append(self._cell(index, settings, spec))
+            found.append(Cell(cell_id, settings, spec))
         problems.raise_if_any(self.name)
         _refuse_equal(found)
         return tuple(found)
 
-    def _cell(self, index: int, settings: Mapping[str, Any], spec: Spec) -> Cell:
+    def _ids(self) -> Iterator[str]:
+        """Ids of all cells: the index, and the values where they are short words, for people who
+        look at folders (``07-knn-top_k``)."""
         width = max(2, len(str(self.count - 1)))
-        return Cell(f"{index:0{width}}{_slug(settings.values())}", settings, spec)
+        words = [[_word(_text(value)) for value in values] for values in self.axes.values()]
+        for index, chosen in enumerate(itertools.product(*words)):
+            slug = "-".join(word for word in chosen if word)
+            yield f"{index:0{width}}" + (f"-{slug}" if 0 < len(slug) <= _SLUG else "")
 
 
 class _Problems:
@@ -229,14 +234,6 @@ def _refuse_equal(cells: Sequence[Cell]) -> None:
         raise SpecError([*problems[:_SHOWN_PROBLEMS], *tail], "the sweep")
 
 
-def _slug(values: Iterable[Any]) -> str:
-    """``-knn-top_k``: the values where they are short words, for people who look at folders."""
-    words = [_word(_text(value)) for value in values]
-    text = "-".join(word for word in words if word)
-    return f"-{text}" if text and len(text) <= _SLUG else ""
-
-
-@lru_cache(maxsize=4096)
 def _word(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._]+", "_", text).strip("_.")
 

@@ -22,6 +22,7 @@ from prunectl.follow import Follower
 from prunectl.presets import all_presets, load_mapping
 from prunectl.sweep import table
 from prunectl.sweep.options import Options
+from prunectl.sweep.predict import predict
 from prunectl.sweep.start import start_supervisor
 from prunectl.sweep.view import SweepView, apply
 
@@ -71,7 +72,7 @@ def sweep(
 
 
 def _dry_run(spec: SweepSpec, options: Options, runs: Path, *, as_json: bool) -> int:
-    found = sweep_dryrun.predict(spec, options, runs)
+    found = predict(spec, options, runs)
     if as_json:
         output.data_json(found)
     else:

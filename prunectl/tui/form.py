@@ -117,10 +117,7 @@ class Form:
         """What stands in a field: what was typed, else its value when the form was last valid."""
         if self.edits.get(path, "null") != "null":  # of a null the value it stands for is shown
             return self.edits[path]
-        node: Any = self.check().values
-        for part in path.split("."):
-            node = node.get(part) if isinstance(node, Mapping) else None
-        return text_of(node)
+        return text_of(value_at(self.check().values, path))
 
     def check(self) -> Checked:
         """Parse it all again, if anything changed."""
@@ -137,12 +134,12 @@ class Form:
         if whole is None:  # one by one, as far as that can be said
             bare = _parsed(self.base, [])
             alone = {k: _parsed(self.base, [f"{k}={v}"]) for k, v in needed.items()}
-            return _ordered({k: needed[k] for k, spec in alone.items() if not bare or spec != bare})
+            return ordered({k: needed[k] for k, spec in alone.items() if not bare or spec != bare})
         for path in self.edits:
             less = {k: v for k, v in needed.items() if k != path}
-            if _parsed(self.base, _ordered(less)) == whole:
+            if _parsed(self.base, ordered(less)) == whole:
                 needed = less
-        return _ordered(needed)
+        return ordered(needed)
 
     def changed(self) -> frozenset[str]:
         """Paths of the fields that differ from the preset."""
@@ -150,12 +147,28 @@ class Form:
 
     def command(self, runs_dir: Path | None = None) -> str:
         """The command line that starts the same run, quoted for a POSIX shell."""
-        words = ["prunectl", "run", self.source]
+        words = self._command_words()
         for assignment in self.assignments():
             words += ["--set", assignment]
         if runs_dir is not None and runs_folder(runs_dir) != runs_folder():
             words += ["--runs-dir", str(runs_dir)]
         return shlex.join(words)
+
+    def preset_text(self, name: str) -> str:
+        """The form as a preset file of that name. UserError for problems, and a name that cannot
+        be."""
+        spec = self.check().spec
+        if spec is None:
+            raise UserError("the form has problems", "mend them, then save it")
+        try:
+            return parse_spec({**spec.to_dict(), "name": name}).to_yaml()
+        except SpecError:
+            what = f"'{name}' cannot be the name of a preset"
+            todo = "letters, digits, dot, dash and underscore, at most 60"
+            raise UserError(what, todo) from None
+
+    def _command_words(self) -> list[str]:
+        return ["prunectl", "run", self.source]
 
     def _look(self) -> Checked:
         problems: list[Problem] = []
@@ -168,15 +181,15 @@ class Form:
         mapping: dict[str, Any] = self.base
         spec = None
         try:
-            mapping = override(self.base, _ordered(good))
+            mapping = override(self.base, ordered(good))
             spec = parse_spec(mapping, self.source)
         except SpecError as error:
-            problems += [Problem(_path_of(text), text) for text in error.problems]
+            problems += [Problem(path_of(text), text) for text in error.problems]
         except PrunectlError as error:
             problems.append(Problem("", str(error)))
         if spec is not None and not problems:
             return Checked(spec, spec.to_dict(), ())
-        return Checked(None, _merged(self._valid, mapping), tuple(problems))
+        return Checked(None, merged(self._valid, mapping), tuple(problems))
 
     def _apply_published(self, preset: str) -> None:
         """Null lets the settings of a score's preset through, where the file writes its own."""
@@ -199,25 +212,18 @@ class Form:
 
 def save_preset(form: Form, name: str, *, replace: bool = False) -> Path:
     """Write the form as a preset of the user's; the file. UserError for a name that cannot be."""
-    spec = form.check().spec
-    if spec is None:
-        raise UserError("the form has problems", "mend them, then save it")
-    try:
-        renamed = parse_spec({**spec.to_dict(), "name": name})
-    except SpecError:
-        what = f"'{name}' cannot be the name of a preset"
-        raise UserError(what, "letters, digits, dot, dash and underscore, at most 60") from None
+    text = form.preset_text(name)
     if name.endswith((".yaml", ".yml")):
         raise UserError(f"'{name}' would be taken for a file", "leave its ending out")
     folder = dict(folders())["user"]
     file = folder / f"{name}.yaml"
     if file.exists() and not replace:
         raise FileExistsError(f"there is a preset {name} of yours already")
-    changes = ", ".join(" ".join(text.split()) for text in form.assignments())
+    changes = ", ".join(" ".join(change.split()) for change in form.assignments())
     about = f"# From {Path(form.source).name}" + (f": {changes}" if changes else "") + "\n\n"
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(file, (about + renamed.to_yaml()).encode())
+        write_atomic(file, (about + text).encode())
     return file
 
 
@@ -226,7 +232,9 @@ def preset_choices() -> list[tuple[str, str]]:
     return [(preset.name, preset.about()) for preset in all_presets()]
 
 
-def _ordered(edits: Mapping[str, str]) -> list[str]:
+def ordered(edits: Mapping[str, str]) -> list[str]:
+    """``--set`` texts of edits: names of plug-ins first, sections in reading order."""
+
     def rank(path: str) -> tuple[bool, int]:
         section, _, key = path.partition(".")
         names = list(Spec.model_fields)
@@ -242,7 +250,8 @@ def _parsed(base: Mapping[str, Any], assignments: list[str]) -> Spec | None:
         return None
 
 
-def _path_of(problem: str) -> str:
+def path_of(problem: str) -> str:
+    """The key that a problem begins with, "" when it begins with none."""
     head, colon, _ = problem.partition(": ")
     return head if colon and " " not in head else ""
 
@@ -254,10 +263,19 @@ def _plugin_key(section: str) -> str | None:
     return kind.name_key if plugin else None  # type: ignore[union-attr]  # a plug-in section
 
 
-def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def value_at(mapping: Mapping[str, Any], path: str) -> Any:
+    """What stands at ``section.key``, None where nothing does."""
+    node: Any = mapping
+    for part in path.split("."):
+        node = node.get(part) if isinstance(node, Mapping) else None
+    return node
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """A mapping with another laid over it, sections into each other."""
     both = dict(base)
     for key, value in over.items():
         old = both.get(key)
         deep = isinstance(old, Mapping) and isinstance(value, Mapping)
-        both[key] = _merged(old, value) if deep else value  # type: ignore[arg-type]  # two mappings
+        both[key] = merged(old, value) if deep else value  # type: ignore[arg-type]  # two mappings
     return both

@@ -11,9 +11,12 @@ from typing import Any
 from core.errors import PrunectlError
 from core.predicted import SOURCES
 from core.spec import Spec
+from core.sweep_spec import SweepSpec
 from core.units import digest
 from prunectl import words
 from prunectl.jobs import ask
+from prunectl.sweep.options import Options
+from prunectl.sweep.predict import predict, sentences
 from prunectl.tui.drawing import Line, clean, columns, wrap
 
 _FLAT = 60
@@ -48,11 +51,11 @@ class Predictor:
         """Whether an answer is awaited."""
         return self._asking is not None
 
-    def of(self, spec: Spec) -> Prediction | None:
+    def of(self, spec: Spec | SweepSpec) -> Prediction | None:
         """What is known for a spec, None when it was not asked."""
         return self._known.get(_key(spec))
 
-    def ask(self, spec: Spec) -> bool:
+    def ask(self, spec: Spec | SweepSpec) -> bool:
         """Ask, unless it is known. False while another spec's answer is awaited."""
         key = _key(spec)
         known = self._known.get(key)
@@ -69,7 +72,7 @@ class Predictor:
         """Nobody wants the answer any more."""
         self._given_up.set()
 
-    def _answer(self, key: str, spec: Spec) -> None:
+    def _answer(self, key: str, spec: Spec | SweepSpec) -> None:
         def narrate(line: Mapping[str, Any]) -> None:
             if self._given_up.is_set():
                 raise _GivenUp
@@ -78,9 +81,8 @@ class Predictor:
                 said = f"preparing data: {words.count(done)} of {words.count(total)}"
                 self._tell(key, Prediction(progress=said if done < total else "probing speed"))
 
-        job = {"job": "estimate", "spec": spec.to_dict(), "runs_dir": str(self.runs_dir)}
         try:
-            found = Prediction(value=ask(job, narrate))
+            found = Prediction(value=self._asked(spec, narrate))
         except _GivenUp:
             return
         except PrunectlError as error:
@@ -89,6 +91,12 @@ class Predictor:
             found = Prediction(trouble=f"{type(error).__name__}: {error}")
         self._asking = None
         self._tell(key, found)
+
+    def _asked(self, spec: Spec | SweepSpec, narrate: Callable[[Mapping[str, Any]], None]) -> Any:
+        if isinstance(spec, SweepSpec):
+            return predict(spec, Options(), self.runs_dir, narrate)
+        job = {"job": "estimate", "spec": spec.to_dict(), "runs_dir": str(self.runs_dir)}
+        return ask(job, narrate)
 
     def _tell(self, key: str, found: Prediction) -> None:
         self._known[key] = found
@@ -113,7 +121,24 @@ def prediction_lines(
         return _said(f"predicting: {found.progress}", width, "live")
     if found.value is None:
         return _said(clean(found.trouble), width, "bad")
+    if "cells" in found.value:
+        return _of_sweep(found.value, width, short)
     return _answered(found.value, spec, width, short)
+
+
+def _of_sweep(value: Mapping[str, Any], width: int, short: bool) -> list[Line]:
+    cells = words.plural(len(value["cells"]), "cell")
+    slots = words.plural(len(value["slots"]), "slot")
+    lines = _said(f"{cells}: {words.about(value['seconds'])} on {slots}", width, "strong")
+    if short:
+        said = f"device time {words.about(value['device_seconds'])}, "
+        return lines + _said(said + f"disk {words.size(value['disk_bytes'])}", width, "text")
+    shared, device, disk, *cannot = sentences(value)
+    for text in (shared, device, disk.partition("; ")[2]):
+        lines += _said(clean(text), width, "text")
+    for text in cannot:
+        lines += _said(clean(text), width, "warn")
+    return lines
 
 
 def _answered(value: Mapping[str, Any], spec: Spec, width: int, short: bool) -> list[Line]:
@@ -163,5 +188,5 @@ def _said(text: str, width: int, style: str) -> list[Line]:
     return [[(line, style)] for line in wrap(text, width)]
 
 
-def _key(spec: Spec) -> str:
+def _key(spec: Spec | SweepSpec) -> str:
     return digest({k: v for k, v in spec.to_dict().items() if k not in ("name", "tracking")})

@@ -189,7 +189,7 @@ def test_a_window_longer_than_the_training_is_refused(plain_spec: Plain) -> None
 @pytest.mark.parametrize(
     ("over", "path"),
     [
-        ({"score": {"cross_fit": 5}}, "score.cross_fit"),
+        ({"retrain": {"budget": "seconds"}}, "retrain.budget"),
     ],
 )
 def test_what_a_later_version_brings_is_refused_in_one_line(

@@ -18,11 +18,15 @@ from textual.widgets.option_list import Option
 from core.errors import PrunectlError
 from core.runs import Run
 from core.spec import Spec
+from core.sweep_spec import SweepSpec
+from core.sweeps import Sweep
 from prunectl import words
-from prunectl.tui import doing
+from prunectl.sweep.predict import LONG_HOURS, hours
+from prunectl.tui import doing, doing_sweeps
 from prunectl.tui.actions import NEW_RUN, bindings
 from prunectl.tui.drawing import Line, clean, wrap
 from prunectl.tui.form import Form, preset_choices
+from prunectl.tui.form_sweep import SweepForm, open_form
 from prunectl.tui.predicting import Predictor, prediction_lines
 from prunectl.tui.screens.base import GENEROUS, TIGHT, ConsoleScreen
 from prunectl.tui.screens.dialogs import Ask
@@ -44,9 +48,9 @@ class NewRunScreen(ConsoleScreen):
     DEFAULT_CSS = LAYOUT
 
     class Launched(Message):
-        """A run was started."""
+        """A run or a sweep was started."""
 
-        def __init__(self, run: Run) -> None:
+        def __init__(self, run: Run | Sweep) -> None:
             super().__init__()
             self.run = run
 
@@ -63,6 +67,8 @@ class NewRunScreen(ConsoleScreen):
         self.predictor = Predictor(runs_dir, self._prediction_changed)
         self._shown_paths: tuple[str, ...] = ()
         self._launching = False
+        self._pending: SweepSpec | None = None
+        """A sweep that is started once its cost is known."""
 
     def body(self) -> ComposeResult:
         """Preset, sections, fields, prediction and problems, command line."""
@@ -188,7 +194,8 @@ class NewRunScreen(ConsoleScreen):
             for problem in checked.problems:
                 lines += [[(text, "bad")] for text in wrap(clean(problem.text), width)]
             return lines
-        found = self.predictor.of(checked.spec) if checked.spec else None
+        wanted = self._wanted()
+        found = self.predictor.of(wanted) if wanted else None
         return prediction_lines(found, checked.spec, width, short=self.size_class == TIGHT)
 
     def _help(self, width: int, height: int) -> list[Line]:
@@ -235,7 +242,7 @@ class NewRunScreen(ConsoleScreen):
         if event.value == self.form.source or not isinstance(event.value, str):
             return
         name = event.value
-        changes = len(self.form.assignments())
+        changes = len(self.form.changed())
         if not changes:
             self.run_worker(self._open(name))
             return
@@ -250,7 +257,7 @@ class NewRunScreen(ConsoleScreen):
 
     async def _open(self, name: str) -> None:
         try:
-            self.form = Form.open(name)
+            self.form = open_form(name)
         except PrunectlError as error:
             self._say(str(error), wrong=True)
             self.query_one("#preset", Choice).show(self.form.source)
@@ -292,7 +299,7 @@ class NewRunScreen(ConsoleScreen):
 
     def action_predict(self) -> None:
         """Ask a worker what this would cost."""
-        spec = self._spec()
+        spec = self._checked()
         if spec is not None and not self.predictor.ask(spec):
             self._say("one prediction at a time: the last one is still awaited")
         self._update_side()
@@ -304,7 +311,7 @@ class NewRunScreen(ConsoleScreen):
 
     def action_save_preset(self) -> None:
         """Ask for a name and write the file."""
-        if self._spec() is not None:
+        if self._checked() is not None:
             self.app.push_screen(SaveAs(self.form), self._saved)
 
     def _saved(self, file: Path | None) -> None:
@@ -319,17 +326,40 @@ class NewRunScreen(ConsoleScreen):
         self.run_worker(self._open(file.stem))
 
     def action_launch(self) -> None:
-        """Make the run folder and start its worker."""
-        spec = self._spec()
+        """Make the folder and start the process that works on it."""
+        spec = self._checked()
         if spec is None or self._launching:
             return
+        if isinstance(spec, SweepSpec) and not self._sweep_may_start(spec):
+            return
+        self._start(spec)
+
+    def _sweep_may_start(self, spec: SweepSpec) -> bool:
+        """Not before its cost is predicted; when it takes very long, not before a yes."""
+        found = self.predictor.of(spec)
+        if found is None or found.value is None:
+            self._pending = spec
+            self._say("it starts when its cost is predicted")
+            self.action_predict()
+            return False
+        long = hours(found.value)
+        if long > LONG_HOURS:
+            question = f"{long:.0f} device hours are predicted. Start it?"
+            self.app.push_screen(Ask(question), lambda yes: self._start(spec) if yes else None)
+        return long <= LONG_HOURS
+
+    def _start(self, spec: Spec | SweepSpec) -> None:
         self._launching = True
         threading.Thread(target=self._launch, args=(spec,), daemon=True).start()
 
-    def _launch(self, spec: Spec) -> None:
+    def _launch(self, spec: Spec | SweepSpec) -> None:
+        run: Run | Sweep
         try:
-            found = self.predictor.of(spec)
-            run = doing.start(self.runs_dir, spec, found.value if found else None)
+            if isinstance(spec, SweepSpec):
+                run = doing_sweeps.start(self.runs_dir, spec)
+            else:
+                found = self.predictor.of(spec)
+                run = doing.start(self.runs_dir, spec, found.value if found else None)
         except (PrunectlError, OSError) as error:
             self.app.call_from_thread(self._say, str(error), wrong=True)
         else:
@@ -341,11 +371,17 @@ class NewRunScreen(ConsoleScreen):
         """Leave the form."""
         self.app.pop_screen()
 
-    def _spec(self) -> Spec | None:
-        checked = self.form.check()
-        if checked.spec is None:
-            self._say(f"first mend {words.plural(len(checked.problems), 'problem')}", wrong=True)
-        return checked.spec
+    def _wanted(self) -> Spec | SweepSpec | None:
+        """What would be started, None while there are problems."""
+        form = self.form
+        return form.sweep() if isinstance(form, SweepForm) else form.check().spec
+
+    def _checked(self) -> Spec | SweepSpec | None:
+        wanted = self._wanted()
+        if wanted is None:
+            count = len(self.form.check().problems)
+            self._say(f"first mend {words.plural(count, 'problem')}", wrong=True)
+        return wanted
 
     def _say(self, text: str, *, wrong: bool = False) -> None:
         self.app.notify(clean(text), severity="error" if wrong else "information", markup=False)
@@ -356,6 +392,17 @@ class NewRunScreen(ConsoleScreen):
     @on(Changed)
     def _predicted(self) -> None:
         self._update_side()
+        pending, wanted = self._pending, self._wanted()
+        found = self.predictor.of(pending) if pending is not None else None
+        if pending is None or found is None or found.progress:
+            return
+        self._pending = None
+        if wanted != pending:
+            self._say("not started: the form was changed meanwhile")
+        elif found.value is None:
+            self._say(f"not started: {found.trouble}", wrong=True)
+        elif self._sweep_may_start(pending):
+            self._start(pending)
 
 
 def clean_command(text: str) -> str:
@@ -365,6 +412,6 @@ def clean_command(text: str) -> str:
 
 def _opened(preset: str) -> Form:
     try:
-        return Form.open(preset)
+        return open_form(preset)
     except PrunectlError:
         return Form(preset, {})

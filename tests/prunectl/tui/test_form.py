@@ -14,6 +14,7 @@ from core.spec_load import parse_spec, read_yaml
 from prunectl.presets import find_preset, load_spec
 from prunectl.tui.fields import Field, text_of
 from prunectl.tui.form import Form, preset_choices, save_preset
+from prunectl.tui.form_sweep import SweepForm, open_form
 
 
 @pytest.fixture
@@ -35,8 +36,11 @@ def _as_started(form: Form) -> Spec:
 
 def test_every_preset_opens_without_problems_and_the_plain_command() -> None:
     for name, about in preset_choices():
-        form = Form.open(name)
+        form = open_form(name)
         assert form.check().problems == () and about
+        if isinstance(form, SweepForm):
+            assert form.command() == f"prunectl sweep {name}"
+            continue
         assert form.command() == f"prunectl run {name}"
         assert form.check().spec == load_spec(name)
 
@@ -49,11 +53,6 @@ def test_fields_know_type_range_choices_and_help(form: Form) -> None:
     assert _field(form, "train.batch").help == "Samples a step."
     assert "convnet" in _field(form, "model.name").choices
     assert _field(form, "extrapolate.k").takes == "whole number or auto"
-
-
-def test_what_has_one_possible_value_is_no_field(form: Form) -> None:
-    paths = {f.path for f in form.check().fields}
-    assert "score.cross_fit" not in paths
 
 
 def test_a_source_of_embeddings_is_text_or_a_mapping(form: Form) -> None:
