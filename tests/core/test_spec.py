@@ -186,20 +186,6 @@ def test_a_window_longer_than_the_training_is_refused(plain_spec: Plain) -> None
     parse_spec(mapping)
 
 
-@pytest.mark.parametrize(
-    ("over", "path"),
-    [
-        ({"retrain": {"budget": "seconds"}}, "retrain.budget"),
-    ],
-)
-def test_what_a_later_version_brings_is_refused_in_one_line(
-    plain_spec: Plain, over: Any, path: str
-) -> None:
-    said = only(plain_spec(**over))
-    assert said.startswith(f"{path}: ")
-    assert "in this version" in said and "\n" not in said
-
-
 def test_a_preset_fills_record_and_window(plain_spec: Plain) -> None:
     mapping = plain_spec(train={"epochs": "15ep"})
     mapping["score"] = {"name": "dynamic_uncertainty", "preset": "legacy_se"}
