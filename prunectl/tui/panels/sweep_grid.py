@@ -10,7 +10,7 @@ from prunectl import words
 from prunectl.sweep.grid import MEASURES, STATUS, Grid, Measure, shown, value
 from prunectl.sweep.table import short
 from prunectl.sweep.view import CellView
-from prunectl.tui.drawing import Line, Look, clean, fit, fit_line
+from prunectl.tui.drawing import Line, Look, clean, fit
 from prunectl.tui.known_sweep import KnownSweep, SweepChoice
 from prunectl.tui.panels.stages import STATUS as LETTERS
 
@@ -74,8 +74,8 @@ def _title(
         line += [(f" {shade} ", f"h{level + 1}") for level, shade in enumerate(shades)]
         line.append((f" {measure.text(extent[1])}", "dim"))
     elif choice.measure != STATUS:
-        line.append(("  no cell has finished", "dim"))
-    return fit_line(line, width)
+        line.append(("  none has finished", "dim"))
+    return line
 
 
 def _fixed(known: KnownSweep, choice: SweepChoice, grid: Grid, width: int) -> list[Line]:
@@ -87,7 +87,7 @@ def _fixed(known: KnownSweep, choice: SweepChoice, grid: Grid, width: int) -> li
     )
     count = known.slices(choice)
     number = f"[ ] {choice.slice % count + 1} of {count}: "
-    return [fit_line([(number, "dim"), (said, "text")], width)]
+    return [[(number, "dim"), (said, "text")]]
 
 
 def _window(grid: Grid, choice: SweepChoice, width: int, height: int) -> _Window:
@@ -189,7 +189,7 @@ def _unseen(grid: Grid, window: _Window, width: int) -> list[Line]:
     ):  # fmt: skip
         if len(seen) < len(values):
             said.append(f"{name} {seen.start + 1}-{seen.stop} of {len(values)}")
-    return [fit_line([(", ".join(said), "dim")], width)] if said else []
+    return [[(", ".join(said), "dim")]] if said else []
 
 
 def _centre(text: str, width: int, ellipsis: str) -> str:
