@@ -232,7 +232,11 @@ class _Planner:
             chosen = self._chosen.of(spec, facts, seed)
             found |= chosen.predicted
             retrained = self._retrainings.of(spec, facts, seed)
-            for trial, name, selection in chosen.selected:
+            # where the others take as long as full it comes first
+            full_first = (
+                sorted(chosen.selected, key=_not_full) if retrained.timed else chosen.selected
+            )
+            for trial, name, selection in full_first:
                 if selection is not None:
                     found[f"prune-{name}"] = selection
                 found[f"retrain-{name}"] = retrained.of(trial, name, selection)
@@ -274,6 +278,15 @@ class _Retrainings:
             "retrain": words.of(spec.retrain),
         }  # fmt: skip
         self._known: dict[tuple[str, float, Draft | None], Draft] = {}
+        self.timed = spec.retrain.budget == "seconds"
+        missing = 0 if facts.n_labelled is None else facts.n_train - facts.n_labelled
+        if self.timed and missing:
+            what = f"retrain.budget: seconds trains on everything, and {missing:,} samples have no"
+            raise UserError(f"{what} label", "use retrain.budget: steps or epochs")
+
+    def _full(self) -> tuple[str, Draft]:
+        trial = Trial(self._seed, "full", None, 0.0, self._facts.n_train)
+        return f"retrain-{trial.id}", self.of(trial, trial.id, None)
 
     def of(self, trial: Trial, name: str, selection: Draft | None) -> Draft:
         """The retraining of a trial on what a selection keeps."""
@@ -281,6 +294,7 @@ class _Retrainings:
         found = self._known.get(key)
         if found is None:
             known = {} if selection is None else {f"prune-{name}": selection}
+            known |= dict([self._full()]) if self.timed and trial.method != "full" else {}
             drawn = trial.method if trial.method in SAMPLERS else None
             parts = {**self._parts, "rate": trial.rate, "sampler": drawn}
             passes = retrain_passes(self._spec, self._facts, trial.n_keep)
@@ -289,6 +303,10 @@ class _Retrainings:
             )
             found = self._known[key] = self._drafts.of(task, self._seed, known)
         return found
+
+
+def _not_full(selected: tuple[Trial, str, Draft | None]) -> bool:
+    return selected[0].method != "full"
 
 
 def _finished(draft: Draft, cells: Sequence[tuple[Spec, DataFacts]]) -> Task:
@@ -589,7 +607,9 @@ def _direct_passes(
 
 
 def retrain_steps(spec: Spec, facts: DataFacts, kept: int) -> int:
-    """Optimiser steps of a retraining on ``kept`` samples; ``budget: steps`` takes full's."""
+    """Optimiser steps of a retraining on ``kept`` samples; ``budget: steps`` takes full's.
+
+    With ``budget: seconds`` it is about as many as in full too: steps of a batch cost alike."""
     recipe = spec.retrain
     count = kept if recipe.budget == "epochs" else facts.n_train
     return recipe.epochs.steps(count, recipe.batch)

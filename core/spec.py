@@ -171,8 +171,9 @@ class TrainSpec(Section):
 class RetrainSpec(TrainSpec):
     """The retrainings' recipe; what is not given is taken from train."""
 
-    budget: Literal["epochs", "steps"] = "epochs"
-    """epochs: cost falls with the rate; steps: as many as full, so retraining saves nothing."""
+    budget: Literal["epochs", "steps", "seconds"] = "epochs"
+    """epochs: cost falls with the rate; steps: as many as full, so retraining saves nothing;
+    seconds: as long as full trained, evaluation not counted, so results depend on the machine."""
 
 
 class WindowSpec(Section):

@@ -209,7 +209,7 @@ def verdict(summary: Row) -> RenderableType | None:
     full = cost.get("full_training_seconds")
     how = "measured" if cost.get("full_measured") else "estimated"
     known = f" (full training: {words.clock(full)}, {how})" if full else ""
-    return Text(words.pays(cost.get("break_even_rate")) + known, style="bold")
+    return Text(words.pays(cost.get("break_even_rate"), cost.get("budget")) + known, style="bold")
 
 
 def artifacts(summary: Row, folder: Path) -> Unwrapped:
