@@ -188,3 +188,28 @@ def naive_bank(folder):
     blob = (folder / "train" / "path.npy").read_bytes()[128:]
     ends = np.load(folder / "train" / "path.offsets.npy").tolist()
     return arrays, [blob[a:b].decode() for a, b in zip(ends, ends[1:], strict=False)]
+
+
+def bare_adversarial_step(net, optimizer, x, targets, steps):
+    """The arithmetic of one PGD-AT step: as many gradients of the input, and a training step."""
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    for _ in range(steps):
+        x = x.detach().requires_grad_()
+        torch.autograd.grad(cross_entropy(net(x), targets), x)
+    optimizer.zero_grad()
+    cross_entropy(net(x.detach()), targets).backward()
+    optimizer.step()
+
+
+def naive_adversarial_step(net, optimizer, x, targets, steps):
+    """The same as often published: each attack step makes the weights' gradients too."""
+    from torch.nn.functional import cross_entropy
+
+    for _ in range(steps):
+        x = x.detach().requires_grad_()
+        cross_entropy(net(x), targets).backward()
+    optimizer.zero_grad()
+    cross_entropy(net(x.detach()), targets).backward()
+    optimizer.step()

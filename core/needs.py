@@ -9,6 +9,7 @@ A policy file says in ``NEEDS`` what it reads beside the score: ``labels``, ``em
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from core import registry
@@ -58,6 +59,17 @@ def companions(policy: str, params: dict[str, Any]) -> tuple[str, ...]:
     fixed = tuple(n for n in about.get("NEEDS", ()) if n not in _ABOUT_SAMPLES)
     chosen = params.get(about.get("COMPANION", ""))
     return (*fixed, str(chosen)) if chosen else fixed
+
+
+def reads_dynamics(method: str, options: Mapping[str, Any]) -> bool:
+    """Whether an extrapolator with these options reads cross-fitted nets; auto combines several."""
+    methods = [method, *(options.get("methods") or ())]
+    known = registry.names("extrapolator")
+    return any(
+        "dynamics" in registry.describe("extrapolator", name).constants.get("NEEDS", ())
+        for name in methods
+        if name in known
+    )
 
 
 def policy_neighbors(spec: Spec) -> int | None:

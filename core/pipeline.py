@@ -10,6 +10,7 @@ from core.errors import NeedsLabels, PrunectlError, RunFailure, Stopped
 from core.labels import unlabelled
 from core.plan import Task
 from core.stages import (
+    crossfit,
     direct,
     embed,
     extrapolate,
@@ -28,6 +29,7 @@ from core.store import Seal
 STAGES: dict[str, Any] = {
     "subset": subset,
     "score": score,
+    "crossfit": crossfit,
     "direct": direct,
     "embed": embed,
     "neighbors": neighbors,

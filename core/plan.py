@@ -22,10 +22,11 @@ from core.needs import (
     companions,
     policy_needs,
     policy_neighbors,
+    reads_dynamics,
     score_kind,
     step_passes,
 )
-from core.span import epochs_read
+from core.span import epochs_read, moments
 from core.spec import Spec
 from core.uniting import Blocks, Described, Draft, Drafts
 from core.units import digest, n_keep, round_share, sample_passes
@@ -65,7 +66,7 @@ class Task:
 
     ``passes`` counts samples shown to a net (with backward or not), evaluation left out.
     ``scores`` are the resolved score sections that a scoring task records; ``net`` counts the
-    scoring nets of a seed that are averaged.
+    scoring nets of a seed that are averaged, or the folds that cross-fitted nets leave out.
     """
 
     id: str
@@ -231,7 +232,11 @@ class _Planner:
             chosen = self._chosen.of(spec, facts, seed)
             found |= chosen.predicted
             retrained = self._retrainings.of(spec, facts, seed)
-            for trial, name, selection in chosen.selected:
+            # where the others take as long as full it comes first
+            full_first = (
+                sorted(chosen.selected, key=_not_full) if retrained.timed else chosen.selected
+            )
+            for trial, name, selection in full_first:
                 if selection is not None:
                     found[f"prune-{name}"] = selection
                 found[f"retrain-{name}"] = retrained.of(trial, name, selection)
@@ -273,6 +278,15 @@ class _Retrainings:
             "retrain": words.of(spec.retrain),
         }  # fmt: skip
         self._known: dict[tuple[str, float, Draft | None], Draft] = {}
+        self.timed = spec.retrain.budget == "seconds"
+        missing = 0 if facts.n_labelled is None else facts.n_train - facts.n_labelled
+        if self.timed and missing:
+            what = f"retrain.budget: seconds trains on everything, and {missing:,} samples have no"
+            raise UserError(f"{what} label", "use retrain.budget: steps or epochs")
+
+    def _full(self) -> tuple[str, Draft]:
+        trial = Trial(self._seed, "full", None, 0.0, self._facts.n_train)
+        return f"retrain-{trial.id}", self.of(trial, trial.id, None)
 
     def of(self, trial: Trial, name: str, selection: Draft | None) -> Draft:
         """The retraining of a trial on what a selection keeps."""
@@ -280,6 +294,7 @@ class _Retrainings:
         found = self._known.get(key)
         if found is None:
             known = {} if selection is None else {f"prune-{name}": selection}
+            known |= dict([self._full()]) if self.timed and trial.method != "full" else {}
             drawn = trial.method if trial.method in SAMPLERS else None
             parts = {**self._parts, "rate": trial.rate, "sampler": drawn}
             passes = retrain_passes(self._spec, self._facts, trial.n_keep)
@@ -288,6 +303,10 @@ class _Retrainings:
             )
             found = self._known[key] = self._drafts.of(task, self._seed, known)
         return found
+
+
+def _not_full(selected: tuple[Trial, str, Draft | None]) -> bool:
+    return selected[0].method != "full"
 
 
 def _finished(draft: Draft, cells: Sequence[tuple[Spec, DataFacts]]) -> Task:
@@ -382,6 +401,7 @@ def _prediction_tasks(
     if (k := graph_neighbors(spec)) is not None:
         yield Described(names.neighbors, (names.embed,), {"k": k}, {})
     if kind == "trained":
+        yield from _cross_fitted(spec, names, facts, words)
         parts = {"extrapolate": words.of(spec.extrapolate), "scores": told}
         yield Described(names.extrapolate, names.extrapolation(), parts, {})
     else:
@@ -391,6 +411,29 @@ def _prediction_tasks(
         kept = words.kept(spec)
         more = {"scores": kept, **_scoring_passes(spec, facts.n_train, kept)}
         yield Described(names.reference, (), words.net(spec, facts), more)
+
+
+def _cross_fitted(
+    spec: Spec, names: _Names, facts: DataFacts, words: _Words
+) -> Iterator[Described]:
+    """One net for each fold of the subset, trained without it, watched on all it does not see."""
+    folds = len(names.folds)
+    if not folds:
+        return
+    size, net = subset_size(spec, facts), words.net(spec, facts)
+    if size < 2 * folds:
+        what = f"score.cross_fit: {folds} folds of {size} scored samples"
+        raise UserError(what, "lower it or raise subset.fraction")
+    for index, name in enumerate(names.folds):
+        count = size - (size - index + folds - 1) // folds
+        epochs = spec.train.epochs.epochs(count, spec.train.batch)
+        if not epochs:
+            what = f"score.cross_fit: {spec.train.epochs} is less than an epoch of {count} samples"
+            raise UserError(what, "raise train.epochs")
+        extra = (facts.n_train - count) * len(moments(epochs))
+        passes = _scoring_passes(spec, count, ())["passes"] + extra
+        more = {"net": index, "passes": passes, "extra_passes": extra}
+        yield Described(name, (names.subset,), {**net, "folds": folds, "fold": index}, more)
 
 
 def _selection_task(spec: Spec, facts: DataFacts, trial: Trial, words: _Words) -> Described | None:
@@ -462,9 +505,16 @@ class _Names:
             for stage in ("score", "direct")
         )
 
+    @cached_property
+    def folds(self) -> tuple[str, ...]:
+        """The cross-fitted nets, where the extrapolator reads them."""
+        count = self.spec.score.cross_fit if extrapolator_dynamics(self.spec) else 0
+        seed = self.subset.removeprefix("subset-")
+        return tuple(f"crossfit-{seed}-fold{i}" for i in range(count))
+
     def extrapolation(self) -> tuple[str, ...]:
         """What the extrapolation reads."""
-        found = (self.subset, *self.nets, self.embed)
+        found = (self.subset, *self.nets, self.embed, *self.folds)
         return (*found, self.neighbors) if extrapolator_neighbors(self.spec) else found
 
     def selection(self, trial: Trial, size: int) -> tuple[str, ...]:
@@ -511,6 +561,12 @@ def extrapolator_neighbors(spec: Spec) -> int | None:
     return neighbors_read(spec.extrapolate.name, spec.extrapolate.params)
 
 
+def extrapolator_dynamics(spec: Spec) -> bool:
+    """Whether the spec's extrapolator reads cross-fitted nets."""
+    method = spec.extrapolate.name
+    return method != MEASURED and reads_dynamics(method, spec.extrapolate.params)
+
+
 def neighbors_read(method: str, options: Mapping[str, Any]) -> int | None:
     """Neighbours that an extrapolator reads; None: none. It says so with a literal
     ``NEEDS = ("neighbors",)`` and, where k may be left open, ``NEIGHBORS``, the most it looks at
@@ -551,7 +607,9 @@ def _direct_passes(
 
 
 def retrain_steps(spec: Spec, facts: DataFacts, kept: int) -> int:
-    """Optimiser steps of a retraining on ``kept`` samples; ``budget: steps`` takes full's."""
+    """Optimiser steps of a retraining on ``kept`` samples; ``budget: steps`` takes full's.
+
+    With ``budget: seconds`` it is about as many as in full too: steps of a batch cost alike."""
     recipe = spec.retrain
     count = kept if recipe.budget == "epochs" else facts.n_train
     return recipe.epochs.steps(count, recipe.batch)

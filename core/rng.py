@@ -13,7 +13,7 @@ import hashlib
 
 import numpy as np
 
-ROLES = frozenset({"data", "scoring", "reference", "retraining", "analysis"})
+ROLES = frozenset({"data", "scoring", "reference", "retraining", "analysis", "crossfit"})
 STREAMS = frozenset(
     {
         "data",

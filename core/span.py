@@ -22,6 +22,16 @@ class Span(Protocol):
     def span(self) -> int: ...
 
 
+MOMENTS = 5
+"""Epochs after which cross-fitted nets are watched."""
+
+
+def moments(epochs: int, count: int = MOMENTS) -> tuple[int, ...]:
+    """At most ``count`` epochs, counted from 0, spread evenly, the last of ``epochs`` included."""
+    stops = {(i * epochs) // count for i in range(1, count + 1)}
+    return tuple(stop - 1 for stop in sorted(stops) if stop)
+
+
 def epochs_read(section: Mapping[str, Any], epochs: int) -> range:
     """Epochs that a resolved score section reads of a training of ``epochs`` whole epochs."""
     first, count = section.get("epoch") or 0, section.get("span") or 0

@@ -171,8 +171,9 @@ class TrainSpec(Section):
 class RetrainSpec(TrainSpec):
     """The retrainings' recipe; what is not given is taken from train."""
 
-    budget: Literal["epochs", "steps"] = "epochs"
-    """epochs: cost falls with the rate; steps: as many as full, so retraining saves nothing."""
+    budget: Literal["epochs", "steps", "seconds"] = "epochs"
+    """epochs: cost falls with the rate; steps: as many as full, so retraining saves nothing;
+    seconds: as long as full trained, evaluation not counted, so results depend on the machine."""
 
 
 class WindowSpec(Section):
@@ -209,8 +210,16 @@ class ScoreSpec(AlsoSpec):
     """Further scores, never pruned by: names, or {name: .., preset: .., and so on}."""
     nets: int = Field(default=1, ge=1, le=100)
     """Scoring nets whose scores are averaged; each is trained on the whole subset."""
-    cross_fit: Literal[0] = 0
-    """Folds of cross-fitted scoring nets."""
+    cross_fit: int = Field(default=0, ge=0, le=20)
+    """Folds of the subset: as many nets, each trained without one, for extrapolators that read
+    dynamics (0: none)."""
+
+    @field_validator("cross_fit")
+    @classmethod
+    def _no_single_fold(cls, folds: int) -> int:
+        if folds == 1:
+            raise ValueError("one fold leaves nothing to train on; give 2 or more, or 0")
+        return folds
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -16,18 +16,14 @@ from pydantic import BaseModel, ValidationError
 
 from core import registry
 from core.errors import UserError, nearest
-from core.needs import MEASURED, companions, policy_needs, score_kind
+from core.needs import MEASURED, companions, policy_needs, reads_dynamics, score_kind
 from core.spec import AlsoSpec, DataSpec, ModelSpec, PluginSection, Section, Spec
 
 # Parts of the contract whose implementation is not in this version.
 _LATER = {
     "sweep": "a sweep is many runs; start it with `prunectl sweep`",
-    "score.cross_fit": "cross-fitting is not in this version; leave it 0",
 }
 _EMBEDDING_FILES = (".npy", ".npz")
-_LATER_VALUES = {
-    "retrain.budget": {"seconds"},
-}
 _SECTIONS: dict[str, type[Section]] = {
     name: field.annotation
     for name, field in Spec.model_fields.items()
@@ -355,8 +351,6 @@ def _explain(error: ValidationError, given: Mapping[str, Any]) -> Iterator[str]:
         path = ".".join(p for p in place if not p.startswith(("literal[", "function-")))
         if path in _LATER:
             yield f"{path}: {_LATER[path]}"
-        elif str(item.get("input")) in _LATER_VALUES.get(path.rstrip(".0123456789"), ()):
-            yield f"{path}: '{item['input']}' is not in this version"
         elif item["type"] == "missing":
             yield f"{path}: missing"
         elif item["type"] == "model_type":
@@ -373,13 +367,36 @@ def _contradictions(raw: Mapping[str, Any]) -> Iterator[str]:
     """What two sections have against each other; they may both be wrong in themselves as well."""
     baselines = raw.get("baselines")
     full = isinstance(baselines, list | tuple) and "full_scores" in baselines
+    retrain = raw.get("retrain")
+    if isinstance(retrain, dict) and retrain.get("budget") == "seconds" and not _lists_full(raw):
+        yield "retrain.budget: seconds is the time that full takes; add full to baselines"
     kinds = {_kind_of(raw.get("score"))}
     if kinds & {"embedded", "given"}:
         yield from _against_measured(raw)
     elif isinstance(raw.get("extrapolate"), dict) and raw["extrapolate"].get("name") == MEASURED:
         yield "extrapolate.name: measured is for scores that every sample has; name an extrapolator"
+    elif _lacks_folds(raw):
+        yield (
+            "score.cross_fit: the extrapolator dynamics reads nets that left a fold of the subset "
+            "out; set it to 2 or more"
+        )
     elif full and raw.get("reference") != "full":
         yield "baselines: full_scores needs the full scores; set reference: full or leave it out"
+
+
+def _lists_full(raw: Mapping[str, Any]) -> bool:
+    """Whether full is a baseline; true also where what is given is wrong in itself."""
+    baselines = raw.get("baselines", ())
+    return not isinstance(baselines, list | tuple) or "full" in baselines
+
+
+def _lacks_folds(raw: Mapping[str, Any]) -> bool:
+    score, extrapolate = raw.get("score"), raw.get("extrapolate")
+    if not isinstance(score, Mapping) or not isinstance(extrapolate, Mapping):
+        return False
+    return score.get("cross_fit", 0) == 0 and reads_dynamics(
+        str(extrapolate.get("name", "knn")), extrapolate
+    )
 
 
 def _kind_of(section: Any) -> str | None:
@@ -397,6 +414,8 @@ def _against_measured(raw: Mapping[str, Any]) -> Iterator[str]:
             yield f"score.{key}: {name} watches no training; leave it out"
     if score.get("nets", 1) != 1:
         yield f"score.nets: {name} watches no training; leave it 1"
+    if score.get("cross_fit", 0) != 0:
+        yield f"score.cross_fit: {name} watches no training; leave it 0"
     baselines = raw.get("baselines")
     for baseline in ("true_random", "full_scores"):
         if isinstance(baselines, list | tuple) and baseline in baselines:

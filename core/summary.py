@@ -162,8 +162,18 @@ class Summary:
             "seed": seed, "method": self.spec.extrapolate.name, "score": name,
             "chosen": seal.meta["chosen"], "heldout": heldout,
             "reference": self._against_reference(seed, name, predicted),
-            "crossfit": None, "coverage80": self._coverage(seed, column, name, predicted),
+            "crossfit": self._cross_fitted(seed, column, name),
+            "coverage80": self._coverage(seed, column, name, predicted),
         }  # fmt: skip
+
+    def _cross_fitted(self, seed: int, column: int, name: str) -> dict[str, Any] | None:
+        """Agreement on the held-out fold of what nets predict that did not train on it."""
+        seal = self.ctx.seal(f"extrapolate-s{seed}")
+        if not (seal.path / "crossfit.npy").exists():
+            return None
+        fold = load(seal.path / "fold.npy")
+        predicted = load(seal.path / "crossfit.npy")[:, column]
+        return _heldout(predicted, self._measured(seed, name)[fold], seed)
 
     def _coverage(self, seed: int, column: int, name: str, predicted: Scores) -> float | None:
         """Of the 80% interval, on the held-out fold, by the subset's own scores."""

@@ -20,6 +20,7 @@ from core.pipeline import STAGES
 from core.plan import Graph, Task, build_graph
 from core.planning import SweepPlan, data_key, plan_cells
 from core.runs import store_folder
+from core.span import MOMENTS
 from core.spec import Spec
 from core.stages.base import Context
 from core.stages.train_task import rate_key
@@ -176,6 +177,7 @@ def _bytes(task: Task, spec: Spec, look: _Look) -> int:
         "subset": 8 * total,
         "score": 4 * weights + 12 * total * len(task.scores),
         "reference": 4 * weights + 12 * total * len(task.scores),
+        "crossfit": 12 * MOMENTS * total,
         "embed": 4 * total * features,
         "extrapolate": 12 * total * len(spec.score.names),
         "prune": 8 * trial_keeps,

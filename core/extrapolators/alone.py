@@ -64,6 +64,11 @@ def extrapolate(
     Anything that does not fit together: UserError, before anything is computed.
     """
     made = _method(method, options or {})
+    if "dynamics" in made.needs:
+        raise UserError(
+            "the extrapolator dynamics reads nets that are trained within a run",
+            "start a run with score.cross_fit: 2, or take another method",
+        )
     rows = _checked_embeddings(embeddings, progress)
     known, values = check_scores(ids, scores, len(rows))
     given = None if labels is None else _checked_labels(labels, len(rows))

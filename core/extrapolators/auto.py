@@ -95,6 +95,13 @@ class Auto(base.Extrapolator[Params]):
                 out.values[targets, column], out.std[targets, column] = values, std
             yield out
 
+    def cross_fitted(self, params: Params) -> tuple[Auto, Params] | None:
+        """The dynamics alone, where they are among the methods."""
+        if "dynamics" not in params.methods:
+            return None
+        alone = replace(params, methods=("dynamics",), combine="best")
+        return Auto(alone), alone
+
 
 def make(params: Params) -> Auto:
     """The extrapolator with the user's options."""

@@ -103,6 +103,11 @@ class Extrapolator(ABC, Generic[P]):
         for params in candidates:
             yield self.fit_predict(x, ids, scores, params, fresh_rng(), targets)
 
+    def cross_fitted(self, params: P) -> tuple[Extrapolator[P], P] | None:
+        """The extrapolator and the settings closest to ``params`` that judge a scored sample by
+        nothing but nets that did not train on it; None: there are none."""
+        return None
+
 
 def others(x: Features, ids: Ids) -> Ids:
     """The ids of all samples that are not among ``ids``, sorted."""

@@ -109,6 +109,18 @@ def choose(
     )
 
 
+def judged(
+    extrapolator: Extrapolator[P], x: Features, ids: Ids, scores: Floats, seed: int, params: P
+) -> Floats:
+    """Predictions float32 ``[f, S]`` of the fold that :func:`choose` holds out, with these settings
+    fitted on the other scored samples."""
+    ids, scores = _checked(x, ids, scores)
+    fold, rest = split(len(ids), generator(seed, "analysis", "fold"))
+    rng = generator(seed, "analysis", "extrapolate", 0)
+    made = extrapolator.fit_predict(x, ids[rest], scores[rest], params, rng, ids[fold])
+    return made.values[ids[fold]]
+
+
 def split(m: int, rng: np.random.Generator) -> tuple[Ids, Ids]:
     """Positions 0..m-1 in two sorted parts: the fold (20%, at least one) and the rest."""
     order = rng.permutation(m)

@@ -9,6 +9,7 @@ without importing it: ``DIRECTION``, ``"high"`` or ``"low"``, and ``PRESETS``,
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Literal, Protocol
@@ -69,7 +70,7 @@ class TrainedScore(ABC):
 
     direction: Literal["high", "low"]
     needs: ClassVar[frozenset[str]] = frozenset()
-    reads: range | None = None
+    reads: Sequence[int] | None = None
 
     @property
     @abstractmethod

@@ -2,11 +2,13 @@
 
 Seals float32 arrays ``[N, S]``: ``predicted.npy`` (raw; NaN for scored samples but those of the
 held-out fold), ``std.npy``, ``scores.npy`` (what selection uses: measured, or the prediction mapped
-to the subset's distribution), and ``fold.npy`` (ids of the held-out fold).
+to the subset's distribution), and ``fold.npy`` (ids of the held-out fold). Where cross-fitted nets
+are read, ``crossfit.npy`` ``[f, S]`` holds the fold's predictions from those nets alone.
 """
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -16,11 +18,11 @@ from numpy.typing import NDArray
 from core import events as ev
 from core import registry
 from core.data.bank import targets_digest
-from core.extrapolators.base import Features
-from core.extrapolators.choose import Candidate, choose
+from core.extrapolators.base import Features, Floats, Ids
+from core.extrapolators.choose import Candidate, Choice, choose, judged
 from core.extrapolators.mapping import match_distribution
 from core.plan import Task
-from core.stages import neighbors, train_task
+from core.stages import crossfit, neighbors, train_task
 from core.stages.base import Context, Entry, metered
 from core.stages.score import score_keys, subset_scores
 
@@ -44,6 +46,8 @@ def entries(task: Task, ctx: Context) -> list[Entry]:
         parts["targets"] = targets_digest(ctx.source.train, everyone)
     if ctx.has_need(task, "neighbors"):
         parts["neighbors"] = ctx.seal(ctx.need(task, "neighbors")).key
+    if ctx.has_need(task, "crossfit"):
+        parts["crossfit"] = crossfit.keys(task, ctx)
     return [Entry("extrapolate", parts)]
 
 
@@ -57,6 +61,7 @@ def produce(task: Task, ctx: Context, missing: list[Entry]) -> None:
         np.asarray(embeddings),
         labels=np.asarray(ctx.source.train.targets) if "labels" in extrapolator.needs else None,
         neighbors=neighbors.read(task, ctx) if ctx.has_need(task, "neighbors") else None,
+        dynamics=crossfit.read(task, ctx) if ctx.has_need(task, "crossfit") else None,
         predictions=_predictions(task, ctx, embeddings, extrapolator.needs),
         threads=ctx.compute.threads,
         device=str(ctx.compute.device),
@@ -75,6 +80,7 @@ def produce(task: Task, ctx: Context, missing: list[Entry]) -> None:
 
     with metered(ctx) as meter:
         choice = choose(extrapolator, features, ids, measured, task.seed, note)
+        unseen = _cross_fitted(extrapolator, choice, features, ids, measured, task.seed)
         scores = choice.prediction.values.copy()
         unscored = np.ones(len(scores), dtype=bool)
         unscored[ids] = False
@@ -92,6 +98,8 @@ def produce(task: Task, ctx: Context, missing: list[Entry]) -> None:
         np.save(out.path / "std.npy", choice.prediction.std)
         np.save(out.path / "scores.npy", scores)
         np.save(out.path / "fold.npy", choice.heldout.ids)
+        if unseen is not None:
+            np.save(out.path / "crossfit.npy", unseen)
         out.parts.update(missing[0].parts)
         out.cost.update(meter.cost())
         out.meta.update(
@@ -100,6 +108,19 @@ def produce(task: Task, ctx: Context, missing: list[Entry]) -> None:
                 "candidates": [e.to_dict() for e in events],
             }
         )  # fmt: skip
+
+
+def _cross_fitted(
+    extrapolator: Any, choice: Choice, x: Features, ids: Ids, measured: Floats, seed: int
+) -> Floats | None:
+    """Predictions ``[f, S]`` of the held-out fold from nets alone that did not train on it."""
+    settings = extrapolator.candidates(len(ids))
+    chosen = next(p for p in settings if asdict(p) == choice.chosen)
+    found = extrapolator.cross_fitted(chosen)
+    if found is None or found == (extrapolator, chosen):
+        return None if found is None else choice.heldout.predictions
+    judge, params = found
+    return judged(judge, x, ids, measured, seed, params)
 
 
 def _predictions(

@@ -46,7 +46,8 @@ def problem(size: int = 300, scored: int = 90, width: int = 6, scale: float = 1.
     ids = np.sort(rng.permutation(size)[:scored])
     embeddings = (scale * points).astype(np.float32)
     near = among_all(embeddings, min(20, size - 1), threads=1)
-    x = Features(embeddings, labels.astype(np.int64), near, threads=1)
+    watched = np.tanh(unit @ directions @ rng.standard_normal((2, 6))).astype(np.float32)
+    x = Features(embeddings, labels.astype(np.int64), near, watched, threads=1)
     return Problem(x, ids, truth[ids], truth)
 
 

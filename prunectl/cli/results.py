@@ -31,6 +31,9 @@ _WITH_TRUTH = (
     "\nreference: against full-data scores, on unscored samples only"
     "\nceiling: the subset's scores against them; reliability: two full runs compared"
 )
+_CROSS_FITTED = (
+    "\ncross-fitted, the better estimate: the same samples predicted by nets that never saw them"
+)
 _WITHOUT_TRUTH = "\nonly a run with reference: full can tell the truth"
 
 
@@ -83,7 +86,9 @@ def correlation(summary: Row) -> RenderableType | None:
     common = _common([r.get("chosen") or {} for r in rows])
     varied = any(set(r.get("chosen") or {}) - set(common) for r in rows)
     columns = [*(["score"] if len(scores) > 1 else []), "seed", *(["chosen"] if varied else [])]
-    table = plain_table(*columns, "held-out (optimistic)", *(f"{name}>" for name in truth))
+    unseen = ["cross-fitted"] if any(r.get("crossfit") for r in rows) else []
+    names = [*columns, *unseen, "held-out (optimistic)"]
+    table = plain_table(*names, *(f"{name}>" for name in truth))
     for row in rows:
         found, chosen = row.get("reference") or {}, row.get("chosen") or {}
         about = {
@@ -91,11 +96,14 @@ def correlation(summary: Row) -> RenderableType | None:
             "chosen": words.params({k: v for k, v in chosen.items() if k not in common}),
         }  # fmt: skip
         table.add_row(
-            *(about[name] for name in columns), _heldout(row.get("heldout") or {}),
+            *(about[name] for name in columns),
+            *(_heldout(row.get("crossfit") or {}) for _ in unseen),
+            _heldout(row.get("heldout") or {}),
             *(words.number(found.get(key)) for key in truth.values()),
         )  # fmt: skip
     method = f"predicted by {rows[0]['method']}" + (f", {words.params(common)}" if common else "")
-    note = f"{method}\n{_OPTIMISTIC}{_WITH_TRUTH if truth else _WITHOUT_TRUTH}"
+    better = _CROSS_FITTED if unseen else ""
+    note = f"{method}{better}\n{_OPTIMISTIC}{_WITH_TRUTH if truth else _WITHOUT_TRUTH}"
     if held := words.covered(rows):
         note += f"\n{held}"
     title = f"Rank correlation (Spearman) of predicted {', '.join(scores)}"
@@ -201,7 +209,7 @@ def verdict(summary: Row) -> RenderableType | None:
     full = cost.get("full_training_seconds")
     how = "measured" if cost.get("full_measured") else "estimated"
     known = f" (full training: {words.clock(full)}, {how})" if full else ""
-    return Text(words.pays(cost.get("break_even_rate")) + known, style="bold")
+    return Text(words.pays(cost.get("break_even_rate"), cost.get("budget")) + known, style="bold")
 
 
 def artifacts(summary: Row, folder: Path) -> Unwrapped:

@@ -12,8 +12,12 @@ from core.report.facts import Facts
 from core.report.html import paragraph, section, table
 from core.report.svg import Axis
 
-_SERIES = ("held-out (optimistic)", "reference", "ceiling", "reliability")
-_KEYS = ("spearman", "ceiling_spearman", "reliability_spearman")
+_HELD_OUT, _UNSEEN = "held-out (optimistic)", "cross-fitted"
+_KEYS = {
+    "reference": "spearman",
+    "ceiling": "ceiling_spearman",
+    "reliability": "reliability_spearman",
+}
 _OPTIMISTIC = (
     "Held-out is agreement with the subset's own scores on samples that were left out of the fit, "
     "on embeddings of a net that saw them: it is optimistic. "
@@ -22,6 +26,9 @@ _TRUTH = (
     "Reference is agreement with scores from training on everything, on the samples that were not "
     "scored; ceiling is what the subset's own scores reach against them, and reliability how far "
     "two full runs agree."
+)
+_BETTER = (
+    "Cross-fitted is the better estimate: the same samples, predicted by nets that never saw them. "
 )
 _NO_TRUTH = "Full-data scores were not computed (reference: none), so the truth is not known."
 
@@ -32,11 +39,16 @@ def correlation(facts: Facts) -> str | None:
     if not rows:
         return None
     known = any(r.get("reference") for r in rows)
+    better = _BETTER if _cross_fitted(rows) else ""
     return section(
         "correlation", "How well the scores were predicted",
-        paragraph(_OPTIMISTIC + (_TRUTH if known else _NO_TRUTH)), *_coverage(rows),
+        paragraph(_OPTIMISTIC + better + (_TRUTH if known else _NO_TRUTH)), *_coverage(rows),
         _chart(rows, known), _table(rows, known), _recall(rows),
     )  # fmt: skip
+
+
+def _cross_fitted(rows: list[Any]) -> bool:
+    return any(r.get("crossfit") for r in rows)
 
 
 def _coverage(rows: list[Any]) -> list[str]:
@@ -46,10 +58,11 @@ def _coverage(rows: list[Any]) -> list[str]:
 
 def _chart(rows: list[Any], known: bool) -> str | None:
     several = len({r["score"] for r in rows}) > 1
-    named = [Row(_name(r, several), tuple(_dots(r))) for r in rows]
+    series = [_HELD_OUT, *([_UNSEEN] if _cross_fitted(rows) else []), *(_KEYS if known else ())]
+    named = [Row(_name(r, several), tuple(_dots(r, series))) for r in rows]
     return dot_chart(
         "Rank correlation (Spearman) by seed", [row for row in named if row.dots],
-        _SERIES if known else _SERIES[:1],
+        series,
         Axis("rank correlation; 1 is the same order, 0 is none", "{:g}".format),
         "Bars are 95% bootstrap intervals over the held-out samples; none below 50 samples.",
     )  # fmt: skip
@@ -59,27 +72,31 @@ def _name(row: Any, several: bool) -> str:
     return f"{row['score']}, seed {row['seed']}" if several else f"seed {row['seed']}"
 
 
-def _dots(row: Any) -> list[Dot]:
-    heldout, reference = row["heldout"], row.get("reference") or {}
+def _dots(row: Any, series: list[str]) -> list[Dot]:
     found = []
-    if heldout["spearman"] is not None:
-        found.append(Dot(0, heldout["spearman"], heldout["ci_low"], heldout["ci_high"]))
-    for style, key in enumerate(_KEYS, start=1):
+    for name, about in ((_HELD_OUT, row["heldout"]), (_UNSEEN, row.get("crossfit"))):
+        if about and about["spearman"] is not None:
+            low, high = about["ci_low"], about["ci_high"]
+            found.append(Dot(series.index(name), about["spearman"], low, high))
+    reference = row.get("reference") or {}
+    for name, key in _KEYS.items():
         if reference.get(key) is not None:
-            found.append(Dot(style, reference[key]))
+            found.append(Dot(series.index(name), reference[key]))
     return found
 
 
 def _table(rows: list[Any], known: bool) -> str:
-    keys = _KEYS if known else ()
-    truth = [f"{name}>" for name in _SERIES[1:]] if known else []
+    truth = _KEYS if known else {}
+    unseen = ["cross-fitted, 95% interval"] if _cross_fitted(rows) else []
     return table(
-        ["score", "seed>", "chosen", "held-out, 95% interval", "n>", *truth],
+        ["score", "seed>", "chosen", *unseen, "held-out, 95% interval", "n>",
+         *(f"{name}>" for name in truth)],
         [
             (
-                r["score"], r["seed"], words.params(r.get("chosen")), _heldout(r["heldout"]),
+                r["score"], r["seed"], words.params(r.get("chosen")),
+                *(_heldout(r.get("crossfit")) for _ in unseen), _heldout(r["heldout"]),
                 r["heldout"]["n"],
-                *(words.number((r.get("reference") or {}).get(key)) for key in keys),
+                *(words.number((r.get("reference") or {}).get(key)) for key in truth.values()),
             )
             for r in rows
         ],
@@ -87,7 +104,7 @@ def _table(rows: list[Any], known: bool) -> str:
 
 
 def _heldout(heldout: Any) -> str:
-    if heldout["spearman"] is None:
+    if not heldout or heldout["spearman"] is None:
         return "undefined"
     span = words.interval(heldout["ci_low"], heldout["ci_high"]) or "(no interval)"
     return f"{heldout['spearman']:.3f} {span}"

@@ -20,6 +20,12 @@ _SERIES = {
     "test/robust_accuracy": (
         "Robust test accuracy in percent", "accuracy, percent", lambda v: f"{100 * v:g}",
     ),
+    "validation/accuracy": (
+        "Validation accuracy in percent", "accuracy, percent", lambda v: f"{100 * v:g}",
+    ),
+    "validation/robust_accuracy": (
+        "Robust validation accuracy in percent", "accuracy, percent", lambda v: f"{100 * v:g}",
+    ),
 }  # fmt: skip
 Floats = NDArray[np.float64]
 

@@ -14,7 +14,10 @@ from prunectl.tui.known import SMOOTHING, Choice, Known, column
 from prunectl.tui.panels.tradeoff import trial_parts
 
 MOST = 8
-_ACCURACIES = ("test/accuracy", "test/robust_accuracy", "train/accuracy")
+_ACCURACIES = (
+    "test/accuracy", "test/robust_accuracy", "validation/accuracy", "validation/robust_accuracy",
+    "train/accuracy",
+)  # fmt: skip
 
 
 def draw(known: Known, choice: Choice, width: int, height: int, look: Look) -> list[Line]:

@@ -64,6 +64,35 @@ def softmax(row: np.ndarray) -> list[float]:
 ZEROS = np.zeros(DOZEN, dtype=np.int64)
 
 
+def test_frequency_by_hand() -> None:
+    """p = 0.5, 0.9, 0.5, 0.1 has F1 = -0.8i, F2 = 0, F3 = 0.8i; 0.9, 0.1 twice has F2 = 1.6; a
+    constant has none; a span of two reads |0.5 - 0.9| only."""
+    own = [[0.5, 0.9, 0.3], [0.9, 0.1, 0.3], [0.5, 0.9, 0.3], [0.1, 0.1, 0.3]]
+    logits = np.concatenate([logs(*row) for row in own])
+    targets = ZEROS[:3]
+    score = made("frequency", 3, 2, 4, "training")
+    np.testing.assert_allclose(watch(score, logits, targets), [1.6, 1.6, 0], atol=1e-5)
+    score = made("frequency", 3, 2, 4, "nieth", span=2)
+    np.testing.assert_allclose(watch(score, logits, targets), [0.4, 0.8, 0], atol=1e-5)
+
+
+def test_frequency_against_a_sum_over_epochs() -> None:
+    logits, targets = trajectory()
+    p = np.array([[softmax(row)[y] for row, y in zip(shown, targets, strict=True)]
+                  for shown in logits])  # fmt: skip
+    expected = [
+        sum(
+            abs(sum(p[t, i] * np.exp(-2j * np.pi * f * t / T) for t in range(T)))
+            for f in range(1, T)
+        )
+        for i in range(M)
+    ]
+    score = made("frequency", M, C, T, "nieth")
+    np.testing.assert_allclose(watch(score, logits, targets), expected, rtol=1e-4)
+    with pytest.raises(UserError, match="at least 2"):
+        made("frequency", M, C, T, "nieth", span=1)
+
+
 def test_forgetting_by_hand() -> None:
     """One letter a visit: r right, w wrong; a fall from r to w is one forgetting event."""
     visits = [

@@ -55,11 +55,6 @@ def test_fields_know_type_range_choices_and_help(form: Form) -> None:
     assert _field(form, "extrapolate.k").takes == "whole number or auto"
 
 
-def test_what_has_one_possible_value_is_no_field(form: Form) -> None:
-    paths = {f.path for f in form.check().fields}
-    assert "score.cross_fit" not in paths
-
-
 def test_a_source_of_embeddings_is_text_or_a_mapping(form: Form) -> None:
     assert _field(form, "embed.from").takes == "text or {key: value}"
     form.set("embed.from", "{name: torchvision, weights: r18.pth}")
