@@ -31,7 +31,7 @@ class CellView:
     reason: str | None = None
     what: str = ""
     figures: Mapping[str, float | None] = field(default_factory=dict)
-    broken: set[str] = field(default_factory=set)
+    broken: tuple[str, ...] = ()
     """Its tasks that failed: when one of them begins again, so does the cell."""
 
     @property
@@ -150,9 +150,9 @@ def _count(view: SweepView, task: str, before: str, after: str) -> None:
         cell.done += (after in ENDED) - (before in ENDED)
         cell.running += (after == RUNNING) - (before == RUNNING)
         if after == FAILED:
-            cell.broken.add(task)
+            cell.broken = (*cell.broken, task)
         elif after == RUNNING and task in cell.broken:  # it is tried again
-            cell.broken.clear()
+            cell.broken = ()
             cell.status, cell.reason, cell.what = QUEUED, None, ""
 
 

@@ -189,6 +189,17 @@ class SweepScreen(ConsoleScreen):
         choice.column = min(max(choice.column + columns, 0), len(grid.column_values) - 1)
         self._redraw(_CHOSEN)
 
+    @on(Panel.Pointed)
+    def _pointed(self, event: Panel.Pointed) -> None:
+        size = event.panel.size
+        if event.panel.id == "panel-grid":
+            place = sweep_grid.place_at(
+                self.known, self.choice, size.width, size.height, event.column, event.line
+            )
+            if place is not None:
+                self.choice.row, self.choice.column = place
+                self._redraw(_CHOSEN)
+
     def action_measure(self) -> None:
         """What the cells show."""
         self.choice.measure = next_measure(self.choice.measure)
@@ -278,9 +289,7 @@ class SweepScreen(ConsoleScreen):
     def action_cancel(self) -> None:
         """Stop at checkpoints, after a question."""
         if self.console.may_change():
-            sweep = self.known.sweep
-            question = f"Cancel {sweep.id}? What runs stops at a checkpoint; it can be resumed."
-            self.console.ask(question, lambda: doing_sweeps.cancel(sweep))
+            self.console.ask_cancel(self.known.sweep)
 
     def action_resume(self) -> None:
         """Go on with the sweep."""
