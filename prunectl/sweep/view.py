@@ -99,10 +99,18 @@ def apply(view: View, record: Record) -> None:
     elif isinstance(event, ev.CellFinished):
         _cell_finished(view, event)
     elif isinstance(event, ev.RunFinished):
-        for cell in view.cells.values():
-            cell.running = 0
+        abandoned(view)
     elif task in view.tasks:
         _count(view, str(task), before, view.tasks[str(task)].status)
+
+
+def abandoned(view: SweepView) -> None:
+    """Nobody works on the sweep any more, whether its journal says so or its process just died."""
+    for task in view.tasks.values():
+        if task.status == RUNNING:
+            task.status = WAITING
+    for cell in view.cells.values():
+        cell.running = 0
 
 
 def _started(view: SweepView, event: ev.SweepStarted) -> None:

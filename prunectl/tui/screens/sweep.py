@@ -15,7 +15,7 @@ from core import events as ev
 from core.runs import Run
 from core.sweeps import Sweep
 from prunectl.sweep.grid import place_of
-from prunectl.sweep.view import CellView, apply
+from prunectl.sweep.view import CellView, abandoned, apply
 from prunectl.tui import doing_sweeps
 from prunectl.tui.actions import SWEEP, bindings
 from prunectl.tui.drawing import Line, fit_line
@@ -123,6 +123,8 @@ class SweepScreen(ConsoleScreen):
         known.state = news.state or known.state
         known.trouble = news.trouble or ("" if news.records else known.trouble)
         known.read_all = known.read_all or news.read_all
+        if known.read_all and not known.state.alive:
+            abandoned(known.view)
         news.taken.set()
         quiet = not (news.state or news.trouble or news.read_all)
         if quiet and all(isinstance(record.event, _MOVING) for record in news.records):

@@ -78,7 +78,7 @@ def test_show_lists_the_cells_and_what_they_reached(invoke: Invoke, sweep: Sweep
     lines = [line.split() for line in told.stdout.splitlines()]
     assert ["00", "5", "top_k", "finished", "1/1", "91.00", "0.500", "25.0"] in lines
     assert ["01", "5", "random", "failed", "(oom)", "1/1"] in lines
-    assert ["02", "10", "top_k", "running", "1/2"] in lines
+    assert ["02", "10", "top_k", "begun", "1/2"] in lines  # its process is gone
     assert "cpu ran out of memory" in told.stderr
     assert f"prunectl resume {sweep.id}" in told.stderr
 
@@ -91,7 +91,7 @@ def test_show_gives_the_cells_as_json(invoke: Invoke, sweep: Sweep) -> None:
     assert first["id"] == f"{sweep.id}/00-5-top_k" and first["path"] is None
     assert first["settings"] == {"extrapolate.k": 5, "prune.policy": "top_k"}
     assert first["figures"]["saving"] == 0.25
-    assert [c["status"] for c in plain["cells"]] == ["finished", "failed", "running", "running"]
+    assert [c["status"] for c in plain["cells"]] == ["finished", "failed", "begun", "begun"]
 
 
 def test_ls_lists_sweeps_beside_runs(invoke: Invoke, sweep: Sweep, runs: Path) -> None:

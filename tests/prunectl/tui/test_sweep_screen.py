@@ -232,6 +232,10 @@ def test_a_live_sweep_is_followed_and_an_idle_one_is_not_redrawn(sweep: Sweep) -
         await until(lambda: screen.known.failed())
         assert screen.redraws == drawn + 1
         assert screen.known.view.counted()["running"] == 7
+        gone = State("running", None, pid, "another start", hostname(), time.time())
+        sweep.write_state(gone)  # killed, and so without a last word
+        await until(lambda: screen.known.status == "stale")
+        assert screen.known.view.counted() == {"failed": 1, "queued": 7}
 
     opened(sweep, (80, 24), drive)
 
