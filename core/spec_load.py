@@ -386,7 +386,7 @@ def _contradictions(raw: Mapping[str, Any]) -> Iterator[str]:
 
 def _lists_full(raw: Mapping[str, Any]) -> bool:
     """Whether full is a baseline; true also where what is given is wrong in itself."""
-    baselines = raw.get("baselines", ())
+    baselines = raw.get("baselines", Spec.model_fields["baselines"].default)
     return not isinstance(baselines, list | tuple) or "full" in baselines
 
 

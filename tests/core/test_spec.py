@@ -166,10 +166,11 @@ def test_contradictions_between_keys(plain_spec: Plain) -> None:
 
 
 def test_a_budget_of_seconds_needs_full(plain_spec: Plain) -> None:
-    changed = plain_spec(retrain={"budget": "seconds"})
+    changed = plain_spec(retrain={"budget": "seconds"}, baselines=["random"])
     said = "retrain.budget: seconds is the time that full takes; add full to baselines"
     assert only(changed) == said
     assert parse_spec({**changed, "baselines": ["full"]}).retrain.budget == "seconds"
+    assert "full" in parse_spec(plain_spec(retrain={"budget": "seconds"})).baselines  # the default
 
 
 def test_augmentations_are_checked(plain_spec: Plain) -> None:
