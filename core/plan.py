@@ -257,11 +257,11 @@ def _chosen(
     drafts: Drafts, words: _Words, scored: Blocks[dict[str, Draft]],
     spec: Spec, facts: DataFacts, seed: int,
 ) -> _Chosen:  # fmt: skip
-    before = scored.of(spec, facts, seed)
-    predicted = drafts.block(_prediction_tasks(spec, facts, seed, words), seed, before)
+    before, names = scored.of(spec, facts, seed), _Names(spec, seed)
+    predicted = drafts.block(_prediction_tasks(spec, facts, names, words), seed, before)
     known, selected = {**before, **predicted}, []
     for trial in trials(spec, facts, seed):
-        task = _selection_task(spec, facts, trial, words)
+        task = _selection_task(spec, facts, names, trial, words)
         selected.append((trial, trial.id, task and drafts.of(task, seed, known)))
     return _Chosen(predicted, selected)
 
@@ -392,20 +392,18 @@ def _scoring_tasks(spec: Spec, facts: DataFacts, seed: int, words: _Words) -> It
 
 
 def _prediction_tasks(
-    spec: Spec, facts: DataFacts, seed: int, words: _Words
+    spec: Spec, facts: DataFacts, names: _Names, words: _Words
 ) -> Iterator[Described]:
     """What gives every sample a score, and the scores of all data where they are asked for."""
-    names, kind = _Names(spec, seed), score_kind(spec.score.name)
-    scores, base = words.scores(spec), words.base(spec, facts)
-    told = [words.of(score) for score in scores]
+    base, told = words.base(spec, facts), [words.of(score) for score in words.scores(spec)]
     if (k := graph_neighbors(spec)) is not None:
         yield Described(names.neighbors, (names.embed,), {"k": k}, {})
-    if kind == "trained":
+    if names.kind == "trained":
         yield from _cross_fitted(spec, names, facts, words)
         parts = {"extrapolate": words.of(spec.extrapolate), "scores": told}
-        yield Described(names.extrapolate, names.extrapolation(), parts, {})
+        yield Described(names.extrapolate, names.extrapolation, parts, {})
     else:
-        needs = (names.embed,) if kind == "embedded" else ()
+        needs = (names.embed,) if names.kind == "embedded" else ()
         yield Described(names.measure, needs, {"scores": told, "base": base}, {})
     if spec.reference == "full":
         kept = words.kept(spec)
@@ -436,11 +434,13 @@ def _cross_fitted(
         yield Described(name, (names.subset,), {**net, "folds": folds, "fold": index}, more)
 
 
-def _selection_task(spec: Spec, facts: DataFacts, trial: Trial, words: _Words) -> Described | None:
+def _selection_task(
+    spec: Spec, facts: DataFacts, names: _Names, trial: Trial, words: _Words
+) -> Described | None:
     """The task that chooses what a trial keeps; None where nothing is chosen."""
     if trial.method in ("full", *SAMPLERS):
         return None
-    names, scores = _Names(spec, trial.seed), words.scores(spec)
+    scores = words.scores(spec)
     needs = names.selection(trial, subset_size(spec, facts))
     reads_scores = {names.nets[0], names.reference, names.measure, names.direct[0]} & {*needs}
     wanted = _read_by_policy(spec, scores) if reads_scores else None
@@ -512,6 +512,7 @@ class _Names:
         seed = self.subset.removeprefix("subset-")
         return tuple(f"crossfit-{seed}-fold{i}" for i in range(count))
 
+    @cached_property
     def extrapolation(self) -> tuple[str, ...]:
         """What the extrapolation reads."""
         found = (self.subset, *self.nets, self.embed, *self.folds)
@@ -525,7 +526,7 @@ class _Names:
         if method == "subset_only" and trial.n_keep == size:
             return (self.subset,)
         if method == self.spec.extrapolate.name:
-            measured = (*self.extrapolation(), self.extrapolate)
+            measured = (*self.extrapolation, self.extrapolate)
             needs = measured if self.kind == "trained" else (self.measure,)
         elif method == "direct":
             needs = (self.subset, *self.direct)
@@ -533,9 +534,12 @@ class _Names:
             needs = (self.reference,)
         else:
             needs = (self.subset, *(self.nets if self.kind == "trained" else (self.measure,)))
+        return (*needs, *(name for name in self._policy_reads if name not in needs))
+
+    @cached_property
+    def _policy_reads(self) -> list[str]:
         also = {"embeddings": self.embed, "neighbors": self.neighbors}
-        wanted = [also[n] for n in policy_needs(self.spec.prune.policy) if n in also]
-        return (*needs, *(name for name in wanted if name not in needs))
+        return [also[n] for n in policy_needs(self.spec.prune.policy) if n in also]
 
 
 def recorded(scores: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:

@@ -94,7 +94,8 @@ class Blocks(Generic[T]):
 
     def __init__(self, make: Callable[..., T], reads: Iterable[str]) -> None:
         self._make, self._reads = make, tuple(reads)
-        self._sections = attrgetter(*self._reads)
+        get = attrgetter(*self._reads)
+        self._sections = get if len(self._reads) > 1 else lambda spec: (get(spec),)
         self._known: dict[tuple[Hashable, ...], T] = {}
 
     def of(self, spec: Spec, *about: Hashable) -> T:

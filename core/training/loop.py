@@ -196,6 +196,8 @@ class _Training:
         due = self.evaluate_every is not None and self.step % self.evaluate_every == 0
         if self.test is not None and (last or due):
             self.metrics, self.predictions = self.evaluate(self.test, "test")
+        if self.test is not None and last:
+            self.conclude(self.test)
         now = time.monotonic()
         if last or now - self.last_report >= PROGRESS_EVERY:
             self.last_report = now
@@ -212,6 +214,14 @@ class _Training:
             self.meter.point(f"{part}/{name}", self.step, value)
         self.watch.lap(evaluation=True)
         return metrics, predictions
+
+    def conclude(self, test: Feed) -> None:
+        """What is measured once, at the end, outside the training clock as well."""
+        further = self.paradigm.conclude(self.net, test)
+        for name, value in further.items():
+            self.meter.point(f"test/{name}", self.step, value)
+        self.metrics = {**self.metrics, **further}
+        self.watch.lap(evaluation=True)
 
     def save(self) -> None:
         """Write a checkpoint; everything up to its step is emitted and known to be sound before."""

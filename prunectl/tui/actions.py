@@ -103,7 +103,7 @@ ACTIONS: tuple[Action, ...] = (
            changes=True),
     Action("stop", "s", "stop", "Stop when the tasks that run are done; asks first.", (SWEEP,),
            hint=True, changes=True),
-    Action("cancel", "c", "cancel", "Stop at the next checkpoints; asks first.", (SWEEP,),
+    Action("cancel", "c", "cancel", "Stop at the next checkpoint; asks first.", (RUNS, SWEEP),
            changes=True),
     Action("resume", "r", "resume", "Go on with a sweep that does not run.", (SWEEP,), hint=True,
            changes=True),

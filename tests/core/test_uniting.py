@@ -127,6 +127,14 @@ def test_a_block_is_made_once_for_all_with_the_same_sections(make_spec: Make) ->
     assert asked == [("linear", 0), ("convnet", 0), ("linear", 1)]
 
 
+def test_a_block_may_read_one_section_alone(make_spec: Make) -> None:
+    blocks = Blocks(lambda spec: spec.model.name, ("model",))
+    assert [blocks.of(make_spec(model={"name": n})) for n in ("linear", "convnet")] == [
+        "linear",
+        "convnet",
+    ]
+
+
 def test_a_block_cannot_read_what_it_is_not_remembered_by(make_spec: Make) -> None:
     blocks = Blocks(lambda spec: spec.prune.rates, ("model", "train"))
     with pytest.raises(AttributeError, match="prune"):
