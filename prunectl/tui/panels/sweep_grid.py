@@ -154,7 +154,8 @@ def _row(
         ends = "[]" if here else "  "
         inner = _centre(said, window.width - 3, "~" if look.ascii else "…")
         middle += [(ends[0] + inner + ends[1], "here" if here else style), (" ", "")]
-        margin += [(" " * (window.width - 1), style), (" ", "")]
+        block = style if style.startswith("h") else ""  # only values fill their cell
+        margin += [(" " * (window.width - 1), block), (" ", "")]
     above = window.tall // 2
     return [*([margin] * above), middle, *([margin] * (window.tall - 1 - above))]
 
