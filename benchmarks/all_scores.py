@@ -3,7 +3,9 @@
 The same scoring run of ``convnet`` with and without a recorder of all trained scores, each as its
 file says for the training forward; entropy and loss take one evaluation pass after the last epoch,
 as published. The sides take turns in one process, ratios are taken within a round. A recorder that
-copies every step's logits to the host sample by sample must miss the limit.
+copies every step's logits to the host sample by sample must miss the limit. Beside the ratio of
+seconds, which a busy machine blurs, stands the share of its own processor time that the run spends
+inside the recorder, evaluation passes and all.
 """
 
 from __future__ import annotations
@@ -86,14 +88,46 @@ def all_scores(m: int, compute: devices.Compute) -> dict[str, Recorded]:
     return found
 
 
-def run(bank: SampleBank, compute: devices.Compute, scores: dict[str, Recorded]) -> float:
-    """Seconds of one scoring run."""
+class Timed(Recorder):
+    """Counts the processor time spent in it."""
+
+    seconds = 0.0
+
+    def observe_step(self, *given: Any) -> None:
+        start = time.process_time()
+        super().observe_step(*given)
+        self.seconds += time.process_time() - start
+
+    def end_epoch(self, *given: Any) -> None:
+        start = time.process_time()
+        super().end_epoch(*given)
+        self.seconds += time.process_time() - start
+
+
+def inside(bank: SampleBank, compute: devices.Compute) -> float:
+    """Processor time of a run with all scores over that of the same run without its recorder."""
+    made: list[Timed] = []
+    start = time.process_time()
+    run(bank, compute, all_scores(len(bank), compute), made)
+    whole = time.process_time() - start
+    return whole / (whole - made[0].seconds)
+
+
+def run(
+    bank: SampleBank,
+    compute: devices.Compute,
+    scores: dict[str, Recorded],
+    made: list[Timed] | None = None,
+) -> float:
+    """Seconds of one scoring run; ``made`` is given its recorder."""
     recipe = TrainSpec.model_validate(
         {"epochs": f"{EPOCHS}ep", "batch": BATCH, "augment": ["crop:4", "flip"]}
     )
     ids = np.arange(len(bank), dtype=np.int64)
     net = build_net(ModelSpec(name="convnet"), bank, 0, "scoring")
-    recorder = Recorder(ids, len(bank), scores, compute.device) if scores else None
+    recorder = Timed(ids, len(bank), scores, compute.device) if scores else None
+    if made is not None and recorder is not None:
+        made.append(recorder)
     start = time.perf_counter()
     train(
         net, Supervised(), Feed(bank, compute), ids, recipe, seed=0, role="scoring",
@@ -133,6 +167,7 @@ def main() -> None:
     quiet = [i for i, share in enumerate(shares) if share <= QUIET] or list(range(len(shares)))
     ratio = median(every[i] / plain[i] for i in quiet)
     slow = median(naive[i] / plain[i] for i in quiet)
+    processor = median(inside(bank, compute) for _ in range(3))
     names = ", ".join(all_scores(8, compute))
     text = "\n".join(
         [
@@ -150,6 +185,8 @@ def main() -> None:
             f"| plain scoring run | {median(plain[i] for i in quiet):.2f} | 1 | | |",
             f"| all scores | {median(every[i] for i in quiet):.2f} | {ratio:.3f} | {LIMIT} | "
             f"{'holds' if ratio <= LIMIT else 'fails'} |",
+            f"| all scores, processor time in the recorder | - | {processor:.3f} | {LIMIT} | "
+            f"{'holds' if processor <= LIMIT else 'fails'} |",
             f"| naive: one score, sample by sample | {median(naive[i] for i in quiet):.2f} | "
             f"{slow:.3f} | {LIMIT} | {'holds' if slow <= LIMIT else 'fails, as it must'} |",
             "",
@@ -158,7 +195,7 @@ def main() -> None:
     print(text)
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(text)
-    sys.exit(ratio > LIMIT or slow <= LIMIT)
+    sys.exit(ratio > LIMIT or processor > LIMIT or slow <= LIMIT)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,8 @@ from core.training.feed import Feed
 from core.training.recorder import Recorded, Recorder
 
 RESULT = Path(__file__).parent / "results" / "recorder_memory.md"
-EPOCHS, CLASSES, FRACTION = 50, 10, 5
+EPOCHS, CLASSES, FRACTION, FEATURES = 50, 10, 5, 16
+"""Epochs at least: a preset that reads more is given as many."""
 SIZES = (2_000, 10_000)
 LIMIT = 64.0
 LIMITED = "dynamic_uncertainty"
@@ -131,8 +132,8 @@ def held_bytes(recorder: Recorder) -> int:
     return sum(seen.values())
 
 
-def after_a_run(score: TrainedScore, m: int) -> int:
-    """Bytes held once ``score`` has watched ``EPOCHS`` epochs of ``m`` samples, a fifth of all.
+def after_a_run(score: TrainedScore, m: int, epochs: int) -> int:
+    """Bytes held once ``score`` has watched ``epochs`` epochs of ``m`` samples, a fifth of all.
 
     The ids come in no order, the dearer case. All modes hold the same; the logits are shown as
     those of the training forward.
@@ -143,10 +144,10 @@ def after_a_run(score: TrainedScore, m: int) -> int:
         ids, FRACTION * m, {"score": Recorded(score, "train_forward")}, torch.device("cpu")
     )
     nothing = torch.empty(0)
-    for epoch in range(EPOCHS):
+    for epoch in range(epochs):
         logits, targets = torch.randn(m, CLASSES), torch.randint(CLASSES, (m,))
         batch = TrainBatch(nothing, targets, torch.from_numpy(ids), nothing)
-        out = StepOutput(logits.sum(), logits)
+        out = StepOutput(logits.sum(), logits, torch.randn(m, FEATURES))
         recorder.observe_step(epoch, cast(Net, None), cast(Feed, None), batch, out)
         recorder.end_epoch(epoch, cast(Net, None), cast(Feed, None))
     recorder.finalize()
@@ -163,18 +164,25 @@ def measure() -> list[Row]:
         for preset, settings in module.PRESETS.items():
             spec = ScoreSpec.model_validate({"name": name, **settings})
 
-            def make(m: int, module: Any = module, spec: ScoreSpec = spec) -> TrainedScore:
-                score: TrainedScore = module.make(m, CLASSES, EPOCHS, spec, torch.device("cpu"))
+            epochs = max(EPOCHS, settings.get("epoch", 0) + settings.get("span", 0))
+
+            def make(
+                m: int, module: Any = module, spec: ScoreSpec = spec, epochs: int = epochs
+            ) -> TrainedScore:
+                score: TrainedScore = module.make(m, CLASSES, epochs, spec, torch.device("cpu"))
                 return score
 
             window = 4 * spec.window.length if spec.window else 0
-            rows.append(Row(name, preset, _slope(make), window, make(1).bytes_per_sample))
+            rows.append(Row(name, preset, _slope(make, epochs), window, make(1).bytes_per_sample))
     stated = EveryEpoch(1).bytes_per_sample
-    return [*rows, Row("naive: every epoch", "-", _slope(EveryEpoch), 40, stated, naive=True)]
+    return [
+        *rows,
+        Row("naive: every epoch", "-", _slope(EveryEpoch, EPOCHS), 40, stated, naive=True),
+    ]
 
 
-def _slope(make: Any) -> float:
-    few, many = (after_a_run(make(m), m) for m in SIZES)
+def _slope(make: Any, epochs: int) -> float:
+    few, many = (after_a_run(make(m), m, epochs) for m in SIZES)
     return (many - few) / (SIZES[1] - SIZES[0])
 
 
@@ -185,7 +193,8 @@ def report(rows: list[Row]) -> str:
             "# Memory of the recorder",
             "",
             f"`python -m benchmarks.recorder_memory`: tensors and arrays held after {EPOCHS} "
-            f"epochs, {CLASSES} classes, {SIZES[1]:,} scored of {FRACTION * SIZES[1]:,} samples. "
+            f"epochs (more where a preset reads more), {CLASSES} classes, {SIZES[1]:,} scored of "
+            f"{FRACTION * SIZES[1]:,} samples. "
             f"{machine('torch')}.",
             "",
             "Bytes per scored sample:",

@@ -32,6 +32,7 @@ class Ledger:
         """The ``cost`` section of ``summary.json``."""
         full, measured = self.full_seconds()
         return {
+            "budget": self.graph.specs[0].retrain.budget,
             "stages": [dict(self.rows[t.id]) for t in self.graph.tasks if t.id in self.rows],
             "by_rate": self.by_rate(full),
             "full_training_seconds": full,
@@ -84,10 +85,12 @@ class Ledger:
         return float(sum(self.rows[i][what] for i in self.closure(task)))
 
     def closure(self, task: Task) -> set[str]:
-        """Ids of the task and of all it needs, directly or not."""
+        """Ids of the task and of all it needs, directly or not. A retraining that takes as long as
+        another needs that one as a yardstick, and does not pay for it."""
         found = {task.id}
         for need in task.needs:
-            found |= self.closure(self.graph[need])
+            if self.graph[need].stage != "retrain":
+                found |= self.closure(self.graph[need])
         return found
 
     def _retrainings(self, method: str | None) -> list[Task]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from core import registry
+from core import registry, words
 from core.cost import Ledger, predicted_rows
 from core.embeddings import check_header
 from core.errors import Stopped
@@ -66,9 +66,13 @@ def estimate(ctx: Context) -> dict[str, Any]:
         "seconds": sum(t["seconds"] for t in to_do),
         "sample_passes": sum(t["sample_passes"] for t in to_do),
         "disk_bytes": disk_bytes(ctx),
+        "budget": (budget := ctx.graph.specs[0].retrain.budget),
+        "passes_exact": budget != "seconds",
         "source": source,
         "device": str(ctx.compute.device),
-        "cannot_pay": cannot_pay(ctx, by_rate, ledger.break_even(full)),
+        "cannot_pay": []
+        if budget != "epochs"
+        else cannot_pay(ctx, by_rate, ledger.break_even(full)),
     }
 
 
@@ -91,9 +95,12 @@ def forecast(ctx: Context, begun: Collection[str]) -> Predicted | None:
 
 
 def cannot_pay(ctx: Context, by_rate: list[dict[str, Any]], break_even: float | None) -> list[str]:
-    """Sentences about the rates at which the loop costs more than full training."""
+    """Sentences about the retrainings' budget, and about the rates at which the loop costs more
+    than full training."""
     spec, facts = ctx.graph.specs[0], ctx.graph.facts[0]
     share = subset_size(spec, facts) / facts.n_train
+    if said := words.budget(spec.retrain.budget):
+        return [said]
     found = []
     for row in by_rate:
         if row["method"] != spec.extrapolate.name or row["saving"] is None or row["saving"] > 0:

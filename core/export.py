@@ -1,8 +1,9 @@
 """Which samples a finished run says to keep, as one set a person can take away.
 
 Of one seed it is the set that was retrained on. Over several seeds it is a consensus: for ``top_k``
-the n_keep samples of the best mean rank; a policy that does not simply take the best is followed by
-counting in how many seeds it kept a sample, equal counts in the order of the mean rank.
+the n_keep samples of the best mean rank. A policy that does not simply take the best is followed by
+taking of every class as many as the seeds kept of it on average, those first that most seeds kept,
+equal counts in the order of the mean rank.
 Torch-free: front ends use it too.
 """
 
@@ -139,8 +140,10 @@ def _consensus(run: Run, rows: Sequence[Row]) -> dict[str, Any]:
         votes[read_kept(run, str(row["id"]))] += 1
     n_keep, by_score = int(rows[0]["n_kept"]), rows[0]["policy"] == "top_k"
     order = np.argsort(mean, kind="stable") if by_score else np.lexsort((mean, -votes))
+    if not by_score:
+        order = _class_by_class(order, votes, np.asarray(_labels(tables)), n_keep)
     ids = np.sort(order[:n_keep]).astype(np.int64)
-    rule = "the best mean rank" if by_score else "kept by most seeds, then the best mean rank"
+    rule = "the best mean rank" if by_score else _BY_VOTES
     how = (
         f"the consensus of seeds {_seeds(rows)} ({rule} of {rows[0]['score']}); "
         "it was not retrained itself: accuracies are those of single seeds"
@@ -148,6 +151,26 @@ def _consensus(run: Run, rows: Sequence[Row]) -> dict[str, Any]:
     return {
         **_about(run, ids, tables[0]), "how": how, "mean_rank": mean[ids], "kept_by": votes[ids],
     }  # fmt: skip
+
+
+_BY_VOTES = (
+    "of each class as many as the seeds kept on average: by most seeds, then the best mean rank"
+)
+
+
+def _labels(tables: Sequence[dict[str, NDArray[Any]] | None]) -> NDArray[Any]:
+    assert tables[0] is not None  # looked at before
+    return tables[0]["label"]
+
+
+def _class_by_class(order: Ids, votes: Ids, labels: NDArray[Any], n_keep: int) -> Ids:
+    """The first of ``order`` of every class, ids [n_keep]: of class c its share of all ``votes``
+    [N], rounded so that the parts sum to ``n_keep`` (largest remainders first)."""
+    classes, of = np.unique(labels, return_inverse=True)
+    exact = np.bincount(of, weights=votes, minlength=len(classes)) * n_keep / votes.sum()
+    quota = np.floor(exact).astype(np.int64)
+    quota[np.argsort(quota - exact, kind="stable")[: n_keep - quota.sum()]] += 1
+    return np.concatenate([order[of[order] == c][: quota[c]] for c in range(len(classes))])
 
 
 def source_rows(selection: Selection, dataset: Dataset) -> Ids:

@@ -232,7 +232,11 @@ class _Planner:
             chosen = self._chosen.of(spec, facts, seed)
             found |= chosen.predicted
             retrained = self._retrainings.of(spec, facts, seed)
-            for trial, name, selection in chosen.selected:
+            # where the others take as long as full it comes first
+            full_first = (
+                sorted(chosen.selected, key=_not_full) if retrained.timed else chosen.selected
+            )
+            for trial, name, selection in full_first:
                 if selection is not None:
                     found[f"prune-{name}"] = selection
                 found[f"retrain-{name}"] = retrained.of(trial, name, selection)
@@ -253,11 +257,11 @@ def _chosen(
     drafts: Drafts, words: _Words, scored: Blocks[dict[str, Draft]],
     spec: Spec, facts: DataFacts, seed: int,
 ) -> _Chosen:  # fmt: skip
-    before = scored.of(spec, facts, seed)
-    predicted = drafts.block(_prediction_tasks(spec, facts, seed, words), seed, before)
+    before, names = scored.of(spec, facts, seed), _Names(spec, seed)
+    predicted = drafts.block(_prediction_tasks(spec, facts, names, words), seed, before)
     known, selected = {**before, **predicted}, []
     for trial in trials(spec, facts, seed):
-        task = _selection_task(spec, facts, trial, words)
+        task = _selection_task(spec, facts, names, trial, words)
         selected.append((trial, trial.id, task and drafts.of(task, seed, known)))
     return _Chosen(predicted, selected)
 
@@ -274,6 +278,15 @@ class _Retrainings:
             "retrain": words.of(spec.retrain),
         }  # fmt: skip
         self._known: dict[tuple[str, float, Draft | None], Draft] = {}
+        self.timed = spec.retrain.budget == "seconds"
+        missing = 0 if facts.n_labelled is None else facts.n_train - facts.n_labelled
+        if self.timed and missing:
+            what = f"retrain.budget: seconds trains on everything, and {missing:,} samples have no"
+            raise UserError(f"{what} label", "use retrain.budget: steps or epochs")
+
+    def _full(self) -> tuple[str, Draft]:
+        trial = Trial(self._seed, "full", None, 0.0, self._facts.n_train)
+        return f"retrain-{trial.id}", self.of(trial, trial.id, None)
 
     def of(self, trial: Trial, name: str, selection: Draft | None) -> Draft:
         """The retraining of a trial on what a selection keeps."""
@@ -281,6 +294,7 @@ class _Retrainings:
         found = self._known.get(key)
         if found is None:
             known = {} if selection is None else {f"prune-{name}": selection}
+            known |= dict([self._full()]) if self.timed and trial.method != "full" else {}
             drawn = trial.method if trial.method in SAMPLERS else None
             parts = {**self._parts, "rate": trial.rate, "sampler": drawn}
             passes = retrain_passes(self._spec, self._facts, trial.n_keep)
@@ -289,6 +303,10 @@ class _Retrainings:
             )
             found = self._known[key] = self._drafts.of(task, self._seed, known)
         return found
+
+
+def _not_full(selected: tuple[Trial, str, Draft | None]) -> bool:
+    return selected[0].method != "full"
 
 
 def _finished(draft: Draft, cells: Sequence[tuple[Spec, DataFacts]]) -> Task:
@@ -374,20 +392,18 @@ def _scoring_tasks(spec: Spec, facts: DataFacts, seed: int, words: _Words) -> It
 
 
 def _prediction_tasks(
-    spec: Spec, facts: DataFacts, seed: int, words: _Words
+    spec: Spec, facts: DataFacts, names: _Names, words: _Words
 ) -> Iterator[Described]:
     """What gives every sample a score, and the scores of all data where they are asked for."""
-    names, kind = _Names(spec, seed), score_kind(spec.score.name)
-    scores, base = words.scores(spec), words.base(spec, facts)
-    told = [words.of(score) for score in scores]
+    base, told = words.base(spec, facts), [words.of(score) for score in words.scores(spec)]
     if (k := graph_neighbors(spec)) is not None:
         yield Described(names.neighbors, (names.embed,), {"k": k}, {})
-    if kind == "trained":
+    if names.kind == "trained":
         yield from _cross_fitted(spec, names, facts, words)
         parts = {"extrapolate": words.of(spec.extrapolate), "scores": told}
-        yield Described(names.extrapolate, names.extrapolation(), parts, {})
+        yield Described(names.extrapolate, names.extrapolation, parts, {})
     else:
-        needs = (names.embed,) if kind == "embedded" else ()
+        needs = (names.embed,) if names.kind == "embedded" else ()
         yield Described(names.measure, needs, {"scores": told, "base": base}, {})
     if spec.reference == "full":
         kept = words.kept(spec)
@@ -418,11 +434,13 @@ def _cross_fitted(
         yield Described(name, (names.subset,), {**net, "folds": folds, "fold": index}, more)
 
 
-def _selection_task(spec: Spec, facts: DataFacts, trial: Trial, words: _Words) -> Described | None:
+def _selection_task(
+    spec: Spec, facts: DataFacts, names: _Names, trial: Trial, words: _Words
+) -> Described | None:
     """The task that chooses what a trial keeps; None where nothing is chosen."""
     if trial.method in ("full", *SAMPLERS):
         return None
-    names, scores = _Names(spec, trial.seed), words.scores(spec)
+    scores = words.scores(spec)
     needs = names.selection(trial, subset_size(spec, facts))
     reads_scores = {names.nets[0], names.reference, names.measure, names.direct[0]} & {*needs}
     wanted = _read_by_policy(spec, scores) if reads_scores else None
@@ -494,6 +512,7 @@ class _Names:
         seed = self.subset.removeprefix("subset-")
         return tuple(f"crossfit-{seed}-fold{i}" for i in range(count))
 
+    @cached_property
     def extrapolation(self) -> tuple[str, ...]:
         """What the extrapolation reads."""
         found = (self.subset, *self.nets, self.embed, *self.folds)
@@ -507,7 +526,7 @@ class _Names:
         if method == "subset_only" and trial.n_keep == size:
             return (self.subset,)
         if method == self.spec.extrapolate.name:
-            measured = (*self.extrapolation(), self.extrapolate)
+            measured = (*self.extrapolation, self.extrapolate)
             needs = measured if self.kind == "trained" else (self.measure,)
         elif method == "direct":
             needs = (self.subset, *self.direct)
@@ -515,9 +534,12 @@ class _Names:
             needs = (self.reference,)
         else:
             needs = (self.subset, *(self.nets if self.kind == "trained" else (self.measure,)))
+        return (*needs, *(name for name in self._policy_reads if name not in needs))
+
+    @cached_property
+    def _policy_reads(self) -> list[str]:
         also = {"embeddings": self.embed, "neighbors": self.neighbors}
-        wanted = [also[n] for n in policy_needs(self.spec.prune.policy) if n in also]
-        return (*needs, *(name for name in wanted if name not in needs))
+        return [also[n] for n in policy_needs(self.spec.prune.policy) if n in also]
 
 
 def recorded(scores: Sequence[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
@@ -589,7 +611,9 @@ def _direct_passes(
 
 
 def retrain_steps(spec: Spec, facts: DataFacts, kept: int) -> int:
-    """Optimiser steps of a retraining on ``kept`` samples; ``budget: steps`` takes full's."""
+    """Optimiser steps of a retraining on ``kept`` samples; ``budget: steps`` takes full's.
+
+    With ``budget: seconds`` it is about as many as in full too: steps of a batch cost alike."""
     recipe = spec.retrain
     count = kept if recipe.budget == "epochs" else facts.n_train
     return recipe.epochs.steps(count, recipe.batch)

@@ -131,8 +131,9 @@ class OptimizerSpec(Section):
 class ScheduleSpec(Section):
     """Learning rate over the steps."""
 
-    name: Literal["constant", "cosine", "one_cycle"] = "cosine"
-    """constant, cosine to zero, or one-cycle."""
+    name: Literal["constant", "cosine", "one_cycle", "piecewise"] = "cosine"
+    """constant, cosine to zero, one-cycle, or piecewise: a tenth from half of the steps on, a
+    hundredth from three quarters on."""
     warmup: float = Field(default=0.0, ge=0, lt=1)
     """Share of the steps that warm up linearly (one_cycle: its rising share, 0 means 0.3)."""
 
@@ -171,8 +172,9 @@ class TrainSpec(Section):
 class RetrainSpec(TrainSpec):
     """The retrainings' recipe; what is not given is taken from train."""
 
-    budget: Literal["epochs", "steps"] = "epochs"
-    """epochs: cost falls with the rate; steps: as many as full, so retraining saves nothing."""
+    budget: Literal["epochs", "steps", "seconds"] = "epochs"
+    """epochs: cost falls with the rate; steps: as many as full, so retraining saves nothing;
+    seconds: as long as full trained, evaluation not counted, so results depend on the machine."""
 
 
 class WindowSpec(Section):

@@ -24,9 +24,6 @@ _LATER = {
     "sweep": "a sweep is many runs; start it with `prunectl sweep`",
 }
 _EMBEDDING_FILES = (".npy", ".npz")
-_LATER_VALUES = {
-    "retrain.budget": {"seconds"},
-}
 _SECTIONS: dict[str, type[Section]] = {
     name: field.annotation
     for name, field in Spec.model_fields.items()
@@ -354,8 +351,6 @@ def _explain(error: ValidationError, given: Mapping[str, Any]) -> Iterator[str]:
         path = ".".join(p for p in place if not p.startswith(("literal[", "function-")))
         if path in _LATER:
             yield f"{path}: {_LATER[path]}"
-        elif str(item.get("input")) in _LATER_VALUES.get(path.rstrip(".0123456789"), ()):
-            yield f"{path}: '{item['input']}' is not in this version"
         elif item["type"] == "missing":
             yield f"{path}: missing"
         elif item["type"] == "model_type":
@@ -372,6 +367,9 @@ def _contradictions(raw: Mapping[str, Any]) -> Iterator[str]:
     """What two sections have against each other; they may both be wrong in themselves as well."""
     baselines = raw.get("baselines")
     full = isinstance(baselines, list | tuple) and "full_scores" in baselines
+    retrain = raw.get("retrain")
+    if isinstance(retrain, dict) and retrain.get("budget") == "seconds" and not _lists_full(raw):
+        yield "retrain.budget: seconds is the time that full takes; add full to baselines"
     kinds = {_kind_of(raw.get("score"))}
     if kinds & {"embedded", "given"}:
         yield from _against_measured(raw)
@@ -384,6 +382,12 @@ def _contradictions(raw: Mapping[str, Any]) -> Iterator[str]:
         )
     elif full and raw.get("reference") != "full":
         yield "baselines: full_scores needs the full scores; set reference: full or leave it out"
+
+
+def _lists_full(raw: Mapping[str, Any]) -> bool:
+    """Whether full is a baseline; true also where what is given is wrong in itself."""
+    baselines = raw.get("baselines", Spec.model_fields["baselines"].default)
+    return not isinstance(baselines, list | tuple) or "full" in baselines
 
 
 def _lacks_folds(raw: Mapping[str, Any]) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from core.data.prepare import prepare_dataset
 from core.estimate import cannot_pay, seconds_per_pass
 from core.models.build import construct
 from core.pipeline import STAGES
-from core.plan import Graph, Task, build_graph, wanted_scores
+from core.plan import Graph, Task, build_graph
 from core.planning import SweepPlan, data_key, plan_cells
 from core.runs import store_folder
 from core.span import MOMENTS
@@ -28,29 +27,38 @@ from core.stages.train_task import rate_key
 from core.store import Store
 from core.sweep_spec import SweepSpec
 from core.training import devices
+from core.uniting import Blocks
 from core.work import facts_of
 
 _LEDGERS = 200
 """Cells whose saving is predicted one by one; the others of a large sweep differ little."""
 
+_RATE = ("data", "paradigm", "model", "train", "embed", "compute")
+"""Sections of a spec that the seconds of a pass depend on."""
 
-@dataclass
+
 class _Look:
-    """Datasets, rates and net sizes, each found once."""
+    """Datasets, rates and net sizes, each found once. The specs have to be kept as long."""
 
-    store: Store
-    device: str
-    threads: int | None
-    data: dict[str, Dataset] = field(default_factory=dict)
-    rates: dict[str, Mapping[str, float]] = field(default_factory=dict)
-    sources: set[str] = field(default_factory=set)
-    nets: dict[str, tuple[int, int]] = field(default_factory=dict)
+    def __init__(self, store: Store, device: str, threads: int | None) -> None:
+        self.store, self.device, self.threads = store, device, threads
+        self.sources: set[str] = set()
+        self._data: dict[str, Dataset] = {}
+        self._rates: dict[str, Mapping[str, float]] = {}
+        self._nets: dict[str, tuple[int, int]] = {}
+        # A hash of a section takes longer than all else, and cells share most of them.
+        self._dataset_of = Blocks(self._dataset, ("data",))
+        self._net_of = Blocks(self._net, ("data", "model"))
+        self._rates_of: dict[tuple[int, ...], Mapping[str, float]] = {}
 
     def dataset(self, spec: Spec) -> Dataset:
+        return self._dataset_of.of(spec)
+
+    def _dataset(self, spec: Spec) -> Dataset:
         key = data_key(spec)
-        if key not in self.data:
-            self.data[key] = prepare_dataset(spec.data, default_cache_root(), None)
-        return self.data[key]
+        if key not in self._data:
+            self._data[key] = prepare_dataset(spec.data, default_cache_root(), None)
+        return self._data[key]
 
     def context(self, graph: Graph, keys: Mapping[str, Sequence[str]]) -> Context:
         spec = graph.specs[0]
@@ -67,20 +75,31 @@ class _Look:
     def seconds(self, ctx: Context) -> Mapping[str, float]:
         """Seconds of a pass with ("train") and without ("forward") its backward half."""
         key = rate_key(ctx.graph.tasks[-1], ctx)
-        if key not in self.rates:
-            self.rates[key], source = seconds_per_pass(ctx)
+        if key not in self._rates:
+            self._rates[key], source = seconds_per_pass(ctx)
             self.sources.add(source)
-        return self.rates[key]
+        return self._rates[key]
+
+    def seconds_of(self, plan: SweepPlan, task: Task) -> Mapping[str, float]:
+        """The same for a task of a plan."""
+        spec = plan.graph.spec_of(task)
+        key = tuple(id(getattr(spec, section)) for section in _RATE)
+        if key not in self._rates_of:
+            self._rates_of[key] = self.seconds(self.context(plan.piece(task), {}))
+        return self._rates_of[key]
 
     def net(self, spec: Spec) -> tuple[int, int]:
         """Number of weights and of features."""
+        return self._net_of.of(spec)
+
+    def _net(self, spec: Spec) -> tuple[int, int]:
         key = f"{data_key(spec)}{spec.model.model_dump_json()}"
-        if key not in self.nets:
+        if key not in self._nets:
             with torch.device("meta"):
                 net = construct(spec.model, self.dataset(spec).train)
             weights = int(sum(p.numel() for p in net.state_dict().values()))
-            self.nets[key] = (weights, net.embedding_dim)
-        return self.nets[key]
+            self._nets[key] = (weights, net.embedding_dim)
+        return self._nets[key]
 
 
 def estimate_sweep(
@@ -89,15 +108,14 @@ def estimate_sweep(
     """The prediction, as ``sweep --dry-run --json`` prints it, but for the wall-clock time."""
     cells = sweep.cells()
     look = _Look(Store(store_folder(runs)), device, threads)
-    facts = {data_key(c.spec): facts_of(look.dataset(c.spec)) for c in cells}
+    of_each = {id(cell.spec.data): cell.spec for cell in cells}.values()
+    facts = {data_key(spec): facts_of(look.dataset(spec)) for spec in of_each}
     plan = plan_cells(cells, facts)
     sealed = _sealed(plan, look)
     tasks, disk = [], 0
     for task, plain in zip(plan.graph.tasks, plan.to_dicts(), strict=True):
-        graph = plan.piece(task)
-        seconds = _seconds(graph, task, look)
-        tasks.append({**plain, "seconds": seconds, "sealed": task.id in sealed})
-        disk += 0 if task.id in sealed else _bytes(task, graph.specs[0], look)
+        tasks.append({**plain, "seconds": _seconds(plan, task, look), "sealed": task.id in sealed})
+        disk += 0 if task.id in sealed else _bytes(task, plan.graph.spec_of(task), look)
     to_do = [task for task in tasks if not task["sealed"]]
     return {
         "schema": 1,
@@ -132,12 +150,11 @@ def _sealed(plan: SweepPlan, look: _Look) -> set[str]:
     return set(keys)
 
 
-def _seconds(graph: Graph, task: Task, look: _Look) -> float:
+def _seconds(plan: SweepPlan, task: Task, look: _Look) -> float:
     if not task.passes:
         return 0.0
-    rates = look.seconds(look.context(graph, {}))
-    alone = Graph((graph[task.id],), graph.specs, graph.facts)
-    return float(predicted_rows(alone, rates)[task.id]["seconds"])
+    alone = Graph((task,), ())
+    return float(predicted_rows(alone, look.seconds_of(plan, task))[task.id]["seconds"])
 
 
 def _longest(tasks: Sequence[Mapping[str, Any]]) -> float:
@@ -162,7 +179,7 @@ def _bytes(task: Task, spec: Spec, look: _Look) -> int:
         "reference": 4 * weights + 12 * total * len(task.scores),
         "crossfit": 12 * MOMENTS * total,
         "embed": 4 * total * features,
-        "extrapolate": 12 * total * len(wanted_scores(spec)),
+        "extrapolate": 12 * total * len(spec.score.names),
         "prune": 8 * trial_keeps,
         "retrain": 4 * tested + kept_weights,
     }

@@ -87,15 +87,16 @@ class Drafts:
 class Blocks(Generic[T]):
     """What ``make(spec, ...)`` answers, once for each combination of the sections ``reads``.
 
-    Sections are told apart by their ``id``, so the specs have to be kept as long as this. ``make``
-    is shown a spec that has no other sections: to read one that is not in ``reads`` is an
+    Sections are told apart by their ``id``, and kept, so that an ``id`` stays theirs. ``make`` is
+    shown a spec that has no other sections: to read one that is not in ``reads`` is an
     AttributeError, never an answer that is wrong for some specs.
     """
 
     def __init__(self, make: Callable[..., T], reads: Iterable[str]) -> None:
         self._make, self._reads = make, tuple(reads)
-        self._sections = attrgetter(*self._reads)
-        self._known: dict[tuple[Hashable, ...], T] = {}
+        get = attrgetter(*self._reads)
+        self._sections = get if len(self._reads) > 1 else lambda spec: (get(spec),)
+        self._known: dict[tuple[Hashable, ...], tuple[T, Any]] = {}
 
     def of(self, spec: Spec, *about: Hashable) -> T:
         """The answer for a spec and what else ``make`` is given."""
@@ -104,5 +105,5 @@ class Blocks(Generic[T]):
         found = self._known.get(key)
         if found is None:
             seen = SimpleNamespace(**dict(zip(self._reads, sections, strict=True)))
-            found = self._known[key] = self._make(seen, *about)
-        return found
+            found = self._known[key] = self._make(seen, *about), sections
+        return found[0]

@@ -31,6 +31,21 @@ def count(value: float | None) -> str:
     return DASH if value is None else f"{value:,.0f}"
 
 
+def budget(name: str | None) -> str:
+    """What the retrainings' budget means for the saving; empty where each has its epochs."""
+    return {
+        "steps": "nothing is saved in retraining: each takes as many steps as full "
+        "(retrain.budget: steps)",
+        "seconds": "nothing is saved in retraining: each takes as many seconds as full "
+        "(retrain.budget: seconds), and how many steps that is depends on the machine",
+    }.get(name or "", "")
+
+
+def passes_known(exact: bool) -> str:
+    """How well predicted sample passes are known."""
+    return "sample passes are exact" if exact else "sample passes of retrainings are estimates"
+
+
 def plural(n: int, noun: str) -> str:
     """``1 seed``, ``3 seeds``."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
@@ -113,8 +128,11 @@ def interval(low: float | None, high: float | None) -> str:
     return "" if low is None or high is None else f"[{low:.2f}, {high:.2f}]"
 
 
-def pays(break_even: float | None) -> str:
-    """The break-even rate as a sentence."""
+def pays(break_even: float | None, retrainings: str | None = None) -> str:
+    """The break-even rate as a sentence; what the ``retrainings``' budget means where it is not
+    epochs, since no rate is cheaper then."""
+    if said := budget(retrainings):
+        return said
     if break_even is None:
         return "whether pruning pays is not known: full training was neither run nor predicted"
     if break_even >= 1:

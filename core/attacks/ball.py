@@ -42,25 +42,46 @@ class Ball:
 
     def ascend(self, x: Tensor, adversarial: Tensor, gradient: Tensor, step: float) -> Tensor:
         """One step of length ``step`` along the steepest direction of the norm, then projected."""
-        if self.norm == "linf":
-            return self.project(x, adversarial + step * gradient.sign())
-        unit = gradient / _lengths(gradient).clamp_min(_TINY)
-        return self.project(x, adversarial + step * unit)
+        return self.around(x).ascend(adversarial, gradient, step)
 
     def project(self, x: Tensor, adversarial: Tensor) -> Tensor:
         """The point of the ball and of [0, 1] next to ``adversarial`` (l2: first into the ball,
         then into [0, 1], which only brings it nearer to ``x``)."""
-        if self.norm == "linf":
-            low, high = (x - self.radius).clamp_min(0.0), (x + self.radius).clamp_max(1.0)
-            return torch.minimum(torch.maximum(adversarial, low), high)
-        moved = adversarial - x
-        shrink = (self.radius / _lengths(moved).clamp_min(_TINY)).clamp_max(1.0)
-        return (x + moved * shrink).clamp(0.0, 1.0)
+        return self.around(x).project(adversarial)
+
+    def around(self, x: Tensor) -> Around:
+        """The balls around ``x``, for many steps in them."""
+        return Around(self, x)
 
     def distance(self, x: Tensor, adversarial: Tensor) -> Tensor:
         """Distance of every sample by the norm, ``[B]``."""
         moved = (adversarial - x).flatten(1)
         return moved.abs().amax(1) if self.norm == "linf" else moved.norm(dim=1)
+
+
+class Around:
+    """The balls around one batch; what every step needs of them is made once."""
+
+    def __init__(self, ball: Ball, x: Tensor) -> None:
+        self._ball, self._x = ball, x
+        if ball.norm == "linf":
+            self._low = (x - ball.radius).clamp_(min=0.0)
+            self._high = (x + ball.radius).clamp_(max=1.0)
+
+    def ascend(self, adversarial: Tensor, gradient: Tensor, step: float) -> Tensor:
+        """See :meth:`Ball.ascend`."""
+        if self._ball.norm == "linf":
+            return self.project(torch.add(adversarial, gradient.sign(), alpha=step))
+        unit = gradient / _lengths(gradient).clamp_min(_TINY)
+        return self.project(torch.add(adversarial, unit, alpha=step))
+
+    def project(self, adversarial: Tensor) -> Tensor:
+        """See :meth:`Ball.project`."""
+        if self._ball.norm == "linf":
+            return torch.clamp(adversarial, self._low, self._high)
+        moved = adversarial - self._x
+        shrink = (self._ball.radius / _lengths(moved).clamp_min(_TINY)).clamp_max(1.0)
+        return torch.addcmul(self._x, moved, shrink).clamp_(0.0, 1.0)
 
 
 def _lengths(x: Tensor) -> Tensor:

@@ -60,11 +60,11 @@ class Pgd:
     def _attack(
         self, logits: Logits, loss: AttackLoss, x: Tensor, generator: torch.Generator
     ) -> Tensor:
-        adversarial = self.ball.start(x, generator)
+        adversarial, around = self.ball.start(x, generator), self.ball.around(x)
         for _ in range(self.steps):
             with torch.enable_grad():
                 adversarial.requires_grad_()
                 total = loss(logits(adversarial)).sum()
                 (gradient,) = torch.autograd.grad(total, adversarial)
-            adversarial = self.ball.ascend(x, adversarial.detach(), gradient, self.step)
+            adversarial = around.ascend(adversarial.detach(), gradient, self.step)
         return adversarial

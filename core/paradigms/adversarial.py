@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from core.attacks import auto
 from core.attacks.ball import Ball
 from core.attacks.losses import AttackLoss, cross_entropy, divergence, margin
 from core.attacks.pgd import Pgd
@@ -38,6 +39,7 @@ LIMITS = {
     "eval_steps": {"ge": 1},
     "eval_cw_steps": {"ge": 0},
     "eval_restarts": {"ge": 1},
+    "autoattack": {"ge": 0},
 }
 _MASKED = 0.01
 """A single step that fools this much more than many steps says that gradients are masked."""
@@ -72,6 +74,8 @@ class Params:
     """Steps of the same on the margin; 0 leaves it out."""
     eval_restarts: int = 1
     """Random starts of both."""
+    autoattack: int = 0
+    """Test samples that AutoAttack is tried on at the end of every training; 0 leaves it out."""
 
 
 class Adversarial(Paradigm):
@@ -81,7 +85,7 @@ class Adversarial(Paradigm):
 
     def __init__(self, params: Params, label_smoothing: float) -> None:
         self.params, self._smoothing = params, label_smoothing
-        ball = Ball(params.norm, params.eps)
+        self._ball = ball = Ball(params.norm, params.eps)
         self._attack = Pgd(ball, params.attack_steps, params.step_size)
         self._evaluation = _evaluation(ball, params)
         self.passes = (
@@ -93,6 +97,8 @@ class Adversarial(Paradigm):
         """Note the feed's pixels and the attack's stream; start the average."""
         self._start, self._step = start, 0
         self._pixels = Pixels(start.feed)
+        if self.params.autoattack:  # before anything is trained
+            auto.check(start.net.head.out_features)
         warmup = round(self.params.ema_warmup * start.total)
         self._average = Average(start.net, self.params.ema, warmup) if self.params.ema else None
 
@@ -150,8 +156,7 @@ class Adversarial(Paradigm):
         self, net: Net, feed: Feed, ids: NDArray[np.int64] | None = None
     ) -> tuple[dict[str, float], NDArray[np.int32]]:
         """Clean and robust accuracy and the classes predicted of untouched samples."""
-        shown = net if self._average is None else self._average.net
-        classes, held = attacked(shown, feed, self._evaluation, ids)
+        classes, held = attacked(self._shown(net), feed, self._evaluation, ids)
         single = held.pop("single")
         if single < held["robust_accuracy"] - _MASKED:
             self._warn_of_masking(single, held["robust_accuracy"])
@@ -163,6 +168,18 @@ class Adversarial(Paradigm):
             f"gradients look masked: {single:.1%} withstand one step of the attack, {many:.1%} "
             f"withstand {self.params.eval_steps}; do not trust the robust accuracy"
         )
+
+    def conclude(self, net: Net, feed: Feed) -> dict[str, float]:
+        """Accuracy under AutoAttack on some of the test samples, where it is asked for."""
+        if not self.params.autoattack:
+            return {}
+        ids = auto.chosen(len(feed), self.params.autoattack)
+        held = auto.withstood(self._shown(net), feed, self._ball, ids)
+        return {"autoattack_accuracy": float(held.mean())}
+
+    def _shown(self, net: Net) -> Net:
+        """The net that is evaluated and kept."""
+        return net if self._average is None else self._average.net
 
     def finish(self, net: Net) -> None:
         """Leave the average in the net."""

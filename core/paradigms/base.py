@@ -70,6 +70,10 @@ class Paradigm:
         """Metrics as fractions 0..1 and the predicted classes ``[n]`` of these ids (None: all)."""
         raise TypeError(f"{type(self).__name__} does not define evaluate")
 
+    def conclude(self, net: Net, feed: Feed) -> dict[str, float]:
+        """Further metrics of the test set, measured once, after the last step's evaluation."""
+        return {}
+
     def finish(self, net: Net) -> None:
         """After the last step and its evaluation: make the net what is to be kept."""
 

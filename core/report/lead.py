@@ -91,7 +91,7 @@ def _cost(facts: Facts) -> str:
     if not savings:
         return ""
     told = ", ".join(f"{_share(savings[r])} at {100 * r:g}%" for r in sorted(savings))
-    pays = words.pays(cost.get("break_even_rate"))
+    pays = words.pays(cost.get("break_even_rate"), cost.get("budget"))
     return (
         f"Everything the method needs included, the time saved against one full training is: "
         f"{told}. In words: {pays}."

@@ -191,6 +191,7 @@ class RateRow(_Exact):
 class Cost(_Exact):
     """The ledger."""
 
+    budget: NotRequired[Literal["epochs", "steps", "seconds"]]
     stages: list[StageRow]
     by_rate: list[RateRow]
     full_training_seconds: float | None

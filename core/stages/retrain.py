@@ -28,9 +28,12 @@ def entries(task: Task, ctx: Context) -> list[Entry]:
     """One entry: a training on exactly these ids, or on what a sampler draws of all."""
     ids = kept_ids(task, ctx)
     recipe = plain(ctx.spec(task).retrain)
-    for key in ("budget", "epochs"):  # both are in the number of steps
+    for key in ("budget", "epochs"):  # both are in the number of steps, or in the seconds
         recipe.pop(key)
-    recipe["steps"] = _steps(task, ctx)
+    if (seconds := _seconds(task, ctx)) is None:
+        recipe["steps"] = _steps(task, ctx)
+    else:
+        recipe["seconds"] = seconds
     if (trial := trial_of(task)).method in SAMPLERS:
         recipe["sampler"] = [trial.method, trial.rate, trial.n_keep]
     return [Entry("retrain", ctx.net_parts(task, ROLE, ids, recipe))]
@@ -40,8 +43,9 @@ def produce(task: Task, ctx: Context, missing: list[Entry]) -> None:
     """Train, test, seal."""
     spec, ids = ctx.spec(task), kept_ids(task, ctx)
     training = Training(
-        task, ctx, missing[0].key, ROLE, ids, spec.retrain, _steps(task, ctx), _sampler(task, ctx)
-    )
+        task, ctx, missing[0].key, ROLE, ids, spec.retrain, _steps(task, ctx), _sampler(task, ctx),
+        _seconds(task, ctx),
+    )  # fmt: skip
     net, trained, meter = training.run(None)
     with ctx.store.writing(missing[0].key) as out:
         out.parts.update(missing[0].parts)
@@ -71,6 +75,13 @@ def kept_ids(task: Task, ctx: Context) -> Ids:
 def _steps(task: Task, ctx: Context) -> int:
     facts: Any = ctx.graph.facts[task.cells[0]]
     return retrain_steps(ctx.spec(task), facts, trial_of(task).n_keep)
+
+
+def _seconds(task: Task, ctx: Context) -> float | None:
+    """What training on everything took this seed, where that is the budget; None: steps count."""
+    if not ctx.has_need(task, "retrain"):
+        return None
+    return float(ctx.seal(ctx.need(task, "retrain")).cost["seconds"])
 
 
 def _sampler(task: Task, ctx: Context) -> Sampler | None:

@@ -54,6 +54,8 @@ class Training:
     recipe: TrainSpec
     steps: int
     sampler: Sampler | None = None
+    seconds: float | None = None
+    """How long it trains, where it is not the steps that count."""
 
     def run(self, recorder: Recorder | None) -> tuple[Net, Trained, Meter]:
         """Train (or go on from a checkpoint); the net, what it was, what it took."""
@@ -72,6 +74,7 @@ class Training:
             trained = train(
                 net, paradigm, ctx.feed("train"), self.ids, self.recipe,
                 seed=net_seed(task), role=self.role, compute=ctx.compute, total_steps=self.steps,
+                seconds=self.seconds,
                 test=ctx.feed("test"), validation=_held_out(ctx, paradigm), recorder=recorder,
                 curve=self.curve, checkpoints=checkpoints, control=self.voice, sampler=self.sampler,
             )  # fmt: skip

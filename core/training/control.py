@@ -16,7 +16,8 @@ class Control:
         return False
 
     def progress(self, step: int, total: int) -> None:
-        """A few times a second, and at the end: steps done and steps planned."""
+        """A few times a second, and at the end: steps done and steps planned, or their share
+        of the time where a training has seconds to take."""
 
     def checkpointed(self, step: int) -> None:
         """A checkpoint of this step is safe on disk; all points up to it were emitted before."""

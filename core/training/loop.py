@@ -25,6 +25,7 @@ from core.spec import TrainSpec
 from core.training.augment import parse_augment
 from core.training.checkpoint import CheckpointFolder
 from core.training.control import Control, Trained
+from core.training.course import Course, TimedCourse
 from core.training.curve import Curve
 from core.training.devices import Compute, is_out_of_memory, out_of_memory
 from core.training.epoch import TrainBatch, epoch_order, training_batches
@@ -51,6 +52,7 @@ def train(
     role: str,
     compute: Compute,
     total_steps: int | None = None,
+    seconds: float | None = None,
     test: Feed | None = None,
     validation: Feed | None = None,
     recorder: Recorder | None = None,
@@ -61,7 +63,9 @@ def train(
 ) -> Trained:
     """Train ``net`` in place on the samples ``ids`` (int64 ``[m]``) of ``feed``.
 
-    ``total_steps``: None takes ``recipe.epochs``. With a ``sampler``, ``ids`` are all samples and
+    ``total_steps``: None takes ``recipe.epochs``. With ``seconds`` the training ends when it has
+    taken as long, evaluation not counted, and ``total_steps`` is only how many steps are expected:
+    the result then depends on the machine. With a ``sampler``, ``ids`` are all samples and
     it says which of them an epoch shows. ``test`` is evaluated as the recipe says and at
     the last step, ``validation`` after every epoch where the paradigm wants it. With
     ``checkpoints`` the training continues from the latest one. Raises Stopped when ``control`` asks
@@ -73,12 +77,12 @@ def train(
     total = total_steps or recipe.epochs.steps(len(ids), recipe.batch)
     try:
         run = _Training(
-            net, paradigm, feed, ids, recipe, seed, role, compute, total,
+            net, paradigm, feed, ids, recipe, seed, role, compute, total, seconds,
             test, validation, recorder, checkpoints, curve or Curve(), control or Control(),
             sampler,
         )  # fmt: skip
         run.resume()
-        while run.step < total:
+        while not run.over:
             run.train_epoch()
         return run.result()
     except (RuntimeError, MemoryError) as error:
@@ -100,6 +104,7 @@ class _Training:
     role: str
     compute: Compute
     total: int
+    seconds: float | None
     test: Feed | None
     validation: Feed | None
     recorder: Recorder | None
@@ -117,20 +122,26 @@ class _Training:
         self.reseeds = draws_random(self.net)
         self.meter = Meter(self.curve, count, batch, self.total, device)
         every = self.recipe.evaluate
-        self.evaluate_every = self.total if every == "end" else every.steps(count, batch)
-        self.step = 0
+        self.evaluate_every = None if every == "end" else every.steps(count, batch)
+        self.step, self.over = 0, False
         self.watch = Stopwatch(device)
+        self.course = self._course()
         self.metrics: dict[str, float] = {}
         self.predictions: NDArray[np.int32] | None = None
         self.last_report = -math.inf
         warn = self.control.warn
         self.paradigm.begin(Start(self.net, self.feed, self.seed, self.role, self.total, warn))
 
+    def _course(self) -> Course:
+        if self.seconds is None:
+            return Course(self.total)
+        return TimedCourse(self.total, self.seconds, self.watch)
+
     def train_epoch(self) -> None:
         """The rest of the current epoch, or up to the last step if that comes first."""
         epoch, done = divmod(self.step, self.meter.per_epoch)
         if self.sampler is not None:
-            order = self.sampler.order(epoch, self.step / self.total)
+            order = self.sampler.order(epoch, self.course.share(self.step))
         else:
             order = epoch_order(self.ids, len(self.feed), self.seed, self.role, epoch)
         batches = training_batches(
@@ -140,16 +151,19 @@ class _Training:
         for batch in batches:
             if self.control.should_stop():
                 self.save()
-                raise Stopped(f"stopped at step {self.step} of {self.total}")
+                raise Stopped(f"stopped at step {self.step} of {self._expected()}")
             self.train_step(epoch, batch)
             self.after_step(epoch)
-            if self.step == self.total:
+            if self.over:
                 break
+
+    def _expected(self) -> str:
+        return str(self.total) if self.seconds is None else f"about {self.total}"
 
     def train_step(self, epoch: int, batch: TrainBatch) -> None:
         """Forward, record, backward, update."""
         peak = self.recipe.optimizer.lr
-        rate = learning_rate(self.recipe.schedule, peak, self.step, self.total)
+        rate = learning_rate(self.recipe.schedule, peak, self.course.place(self.step), self.total)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         if self.reseeds:
@@ -172,18 +186,22 @@ class _Training:
     def after_step(self, epoch: int) -> None:
         """Points, the end of the epoch, evaluation, report, checkpoint: in this order, so that a
         checkpoint holds all that belongs to its step."""
-        last, whole = self.step == self.total, self.step % self.meter.per_epoch == 0
-        self.meter.after_step(self.step, self.net)
+        last = self.over = self.course.over(self.step)
+        whole = self.step % self.meter.per_epoch == 0
+        self.meter.after_step(self.step, self.net, last)
         if whole and self.recorder is not None:
             self.recorder.end_epoch(epoch, self.net, self.feed)
         if whole and self.validation is not None and self.paradigm.validates:
             self.evaluate(self.validation, "validation")
-        if self.test is not None and (last or self.step % self.evaluate_every == 0):
+        due = self.evaluate_every is not None and self.step % self.evaluate_every == 0
+        if self.test is not None and (last or due):
             self.metrics, self.predictions = self.evaluate(self.test, "test")
+        if self.test is not None and last:
+            self.conclude(self.test)
         now = time.monotonic()
         if last or now - self.last_report >= PROGRESS_EVERY:
             self.last_report = now
-            self.control.progress(self.step, self.total)
+            self.control.progress(round(self.course.share(self.step) * self.total), self.total)
             self.curve.tick()
         if not last and self.checkpoints is not None and self.checkpoints.due(in_epoch=not whole):
             self.save()
@@ -196,6 +214,14 @@ class _Training:
             self.meter.point(f"{part}/{name}", self.step, value)
         self.watch.lap(evaluation=True)
         return metrics, predictions
+
+    def conclude(self, test: Feed) -> None:
+        """What is measured once, at the end, outside the training clock as well."""
+        further = self.paradigm.conclude(self.net, test)
+        for name, value in further.items():
+            self.meter.point(f"test/{name}", self.step, value)
+        self.metrics = {**self.metrics, **further}
+        self.watch.lap(evaluation=True)
 
     def save(self) -> None:
         """Write a checkpoint; everything up to its step is emitted and known to be sound before."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import time
+from time import perf_counter
 
 import torch
 from torch import Tensor, nn
@@ -43,9 +43,9 @@ class Meter:
         self._health += loss
         self._correct += (logits.argmax(1) == targets).sum()
 
-    def after_step(self, step: int, net: nn.Module) -> None:
-        """Record what is due after ``step`` finished steps; Diverged when the net is unsound."""
-        last = step == self._total
+    def after_step(self, step: int, net: nn.Module, last: bool) -> None:
+        """Record what is due after ``step`` finished steps, ``last`` being whether no other comes;
+        Diverged when the net is unsound."""
         if last or step % self._point_every == 0:
             count = (step - 1) % self._point_every + 1
             self.point("train/loss", step, self._loss / count)
@@ -80,14 +80,20 @@ class Stopwatch:
     def __init__(self, device: torch.device) -> None:
         self.training = self.evaluation = 0.0
         self._device = device
-        self._since = time.perf_counter()
+        self._since = perf_counter()
 
     def lap(self, *, evaluation: bool = False) -> None:
         """Book the time since the last lap."""
         synchronize(self._device)
-        now = time.perf_counter()
+        now = perf_counter()
         if evaluation:
             self.evaluation += now - self._since
         else:
             self.training += now - self._since
         self._since = now
+
+    def elapsed(self, *, wait: bool = False) -> float:
+        """Seconds of training until now, where training goes on; ``wait`` for the device first."""
+        if wait:
+            synchronize(self._device)
+        return self.training + perf_counter() - self._since

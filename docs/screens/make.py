@@ -12,29 +12,33 @@ from typing import Any
 
 from core.data.locations import default_cache_root
 from core.data.prepare import prepare_dataset
-from core.runs import Run
 from core.spec_load import parse_spec, read_yaml
+from core.sweeps import find
 from prunectl.tui.app import Console
 from prunectl.tui.screens.samples import SamplesScreen
 
 HERE = Path(__file__).parent
 JOURNALS = HERE.parents[1] / "tests" / "journals"
-SCREENS: dict[str, tuple[bool, tuple[str, ...]]] = {
-    "runs": (False, ()),
-    "run": (True, ("x", "x", "x")),
-    "help": (True, ("question_mark",)),
-    "new-run": (False, ("n",)),
-    "samples": (True, ("p",)),
+FINISHED, SWEEP = "522y-finished", "djl2-quickstart-sweep"
+SCREENS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "runs": ("", ()),
+    "run": (FINISHED, ("x", "x", "x")),
+    "help": (FINISHED, ("question_mark",)),
+    "new-run": ("", ("n",)),
+    "samples": (FINISHED, ("p",)),
+    "sweep": (SWEEP, ("right",)),
 }
 
 
 async def draw(folder: Path, name: str) -> None:
     """One picture, 120 columns by 40 lines."""
-    of_run, keys = SCREENS[name]
-    app = Console(folder, Run(folder / "522y-finished") if of_run else None, theme="dark")
+    named, keys = SCREENS[name]
+    app = Console(folder, find(folder, named) if named else None, theme="dark")
     async with app.run_test(size=(120, 40)) as pilot:
         screen: Any = app.screen
-        while not (screen.known.scores and screen.known.read_all if of_run else screen.complete):
+        while not (screen.known.read_all if named else screen.complete) or (
+            named == FINISHED and not screen.known.scores
+        ):
             await asyncio.sleep(0.05)
         for key in keys:
             await pilot.press(key)
@@ -51,9 +55,10 @@ def main() -> None:
         os.chdir(temporary)
         os.environ["PRUNECTL_DATA"] = str(Path(temporary) / "data")
         folder = Path("runs")
-        for run in ("522y-finished", "abcd-resumed", "ozpj-diverged"):
+        for run in (FINISHED, "abcd-resumed", "ozpj-diverged"):
             shutil.copytree(JOURNALS / run.partition("-")[2], folder / run)
-        spec_file = folder / "522y-finished" / "spec.yaml"
+        shutil.copytree(JOURNALS / "sweep", folder / SWEEP)
+        spec_file = folder / FINISHED / "spec.yaml"
         prepare_dataset(parse_spec(read_yaml(spec_file)).data, default_cache_root())  # pictures
         for name in SCREENS:
             asyncio.run(draw(folder, name))

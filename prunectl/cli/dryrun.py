@@ -34,11 +34,12 @@ def dry_run(spec: Spec, runs: Path, *, as_json: bool) -> int:
 def _sentences(found: Mapping[str, Any]) -> list[str]:
     seconds = f"seconds: {SOURCES.get(str(found.get('source')), 'predicted')}"
     full = found.get("full_seconds")
+    exact = found.get("passes_exact", True)
     lines = [
-        f"sample passes are exact; {seconds}; nothing was run",
+        f"{words.passes_known(exact)}; {seconds}; nothing was run",
         f"this run: {words.about(found['seconds'])}; one full training: {words.clock(full)}; "
         f"disk: {words.size(found.get('disk_bytes'))}",
-        words.pays(found.get("break_even_rate")),
+        words.pays(found.get("break_even_rate"), found.get("budget")),
     ]
     return lines + [str(text) for text in found.get("cannot_pay") or ()]
 

@@ -225,7 +225,7 @@ def tui(
         str | None,
         typer.Argument(
             metavar="RUN",
-            help="Id, unique prefix or path; else the list of runs.",
+            help="Id, unique prefix or path of a run or sweep; else the list of runs.",
             autocompletion=completion.run_ids,
         ),
     ] = None,

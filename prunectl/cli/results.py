@@ -22,7 +22,11 @@ from core.runs import REPORT, Run
 from prunectl import words
 
 Row = Mapping[str, Any]
-_METRIC = "test_accuracy"
+_METRICS = {
+    "test_accuracy": "Test accuracy", "test_robust_accuracy": "Robust test accuracy (PGD)",
+    "test_cw_robust_accuracy": "Robust test accuracy (PGD on the margin)",
+    "test_autoattack_accuracy": "Robust test accuracy (AutoAttack)",
+}  # fmt: skip
 _TRUTH = {
     "reference": "spearman", "ceiling": "ceiling_spearman", "reliability": "reliability_spearman",
 }  # fmt: skip
@@ -45,7 +49,8 @@ def everything(summary: Row, folder: Path) -> list[RenderableType]:
     """All tables of a run, in reading order."""
     predicted = read_predicted(Run(folder))
     blocks = [
-        accuracy(summary), correlation(summary), kept_recall(summary), truth(summary),
+        *(accuracy(summary, metric) for metric in _METRICS), correlation(summary),
+        kept_recall(summary), truth(summary),
         stages(summary, predicted), saving(summary), verdict(summary), artifacts(summary, folder),
     ]  # fmt: skip
     shown: list[RenderableType] = []
@@ -55,9 +60,9 @@ def everything(summary: Row, folder: Path) -> list[RenderableType]:
     return shown[1:]
 
 
-def accuracy(summary: Row) -> RenderableType | None:
+def accuracy(summary: Row, metric: str = "test_accuracy") -> RenderableType | None:
     """Metric by method and prune rate, with what one may conclude against random pruning."""
-    rows = [r for r in summary.get("tradeoff") or () if r.get("metric") == _METRIC]
+    rows = [r for r in summary.get("tradeoff") or () if r.get("metric") == metric]
     if not rows:
         return None
     table = plain_table(
@@ -73,7 +78,7 @@ def accuracy(summary: Row) -> RenderableType | None:
             )  # fmt: skip
     few = min(int(r["n"]) for r in rows)
     note = f"n = {few}: no interval below {words.MIN_SEEDS} seeds" if few < words.MIN_SEEDS else ""
-    return _titled("Test accuracy in percent, by prune rate", table, note)
+    return _titled(f"{_METRICS[metric]} in percent, by prune rate", table, note)
 
 
 def correlation(summary: Row) -> RenderableType | None:
@@ -209,7 +214,7 @@ def verdict(summary: Row) -> RenderableType | None:
     full = cost.get("full_training_seconds")
     how = "measured" if cost.get("full_measured") else "estimated"
     known = f" (full training: {words.clock(full)}, {how})" if full else ""
-    return Text(words.pays(cost.get("break_even_rate")) + known, style="bold")
+    return Text(words.pays(cost.get("break_even_rate"), cost.get("budget")) + known, style="bold")
 
 
 def artifacts(summary: Row, folder: Path) -> Unwrapped:

@@ -76,10 +76,7 @@ def slices(view: SweepView, rows: str | None, columns: str | None) -> int:
 
 def grid_of(view: SweepView, rows: str | None, columns: str | None, number: int = 0) -> Grid:
     """The slice of that number (from 0) over two axes; None for no axis: one row, or one column."""
-    still = others(view, rows, columns)
-    places: dict[str, int] = {}
-    for key in reversed(still):
-        number, places[key] = divmod(number, len(view.axes[key]))
+    places = _places_of_slice(view, rows, columns, number)
     down = list(view.axes[rows]) if rows else [None]
     across = list(view.axes[columns]) if columns else [None]
     listed = list(view.cells.values())
@@ -90,8 +87,28 @@ def grid_of(view: SweepView, rows: str | None, columns: str | None, number: int 
             at = {**places, str(rows): row, str(columns): column}
             line.append(_cell(view, listed, at))
         lines.append(line)
-    fixed = {key: view.axes[key][places[key]] for key in still}
+    fixed = {key: view.axes[key][place] for key, place in reversed(places.items())}
     return Grid(rows, columns, down, across, fixed, lines)
+
+
+def cell_at(
+    view: SweepView, rows: str | None, columns: str | None, number: int, row: int, column: int
+) -> CellView | None:
+    """One cell of a slice, without the others."""
+    places = _places_of_slice(view, rows, columns, number)
+    at = {**places, str(rows): row, str(columns): column}
+    inside = all(0 <= at[key] < len(values) for key, values in view.axes.items())
+    return _cell(view, list(view.cells.values()), at) if inside else None
+
+
+def _places_of_slice(
+    view: SweepView, rows: str | None, columns: str | None, number: int
+) -> dict[str, int]:
+    """By axis that stands still, last one first, the number of its value in a slice."""
+    places: dict[str, int] = {}
+    for key in reversed(others(view, rows, columns)):
+        number, places[key] = divmod(number, len(view.axes[key]))
+    return places
 
 
 def place_of(view: SweepView, cell: CellView) -> dict[str, int]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.journal import Tail
 from core.sweeps import Sweep
-from prunectl.sweep.view import CellView, SweepView, apply
+from prunectl.sweep.view import CellView, SweepView, abandoned, apply
 
 
 def view_of(sweep: Sweep) -> SweepView:
@@ -16,6 +16,8 @@ def view_of(sweep: Sweep) -> SweepView:
     while records := tail.poll():
         for record in records:
             apply(view, record)
+    if not sweep.state().alive:
+        abandoned(view)
     return view
 
 

@@ -31,7 +31,7 @@ class CellView:
     reason: str | None = None
     what: str = ""
     figures: Mapping[str, float | None] = field(default_factory=dict)
-    broken: set[str] = field(default_factory=set)
+    broken: tuple[str, ...] = ()
     """Its tasks that failed: when one of them begins again, so does the cell."""
 
     @property
@@ -99,10 +99,18 @@ def apply(view: View, record: Record) -> None:
     elif isinstance(event, ev.CellFinished):
         _cell_finished(view, event)
     elif isinstance(event, ev.RunFinished):
-        for cell in view.cells.values():
-            cell.running = 0
+        abandoned(view)
     elif task in view.tasks:
         _count(view, str(task), before, view.tasks[str(task)].status)
+
+
+def abandoned(view: SweepView) -> None:
+    """Nobody works on the sweep any more, whether its journal says so or its process just died."""
+    for task in view.tasks.values():
+        if task.status == RUNNING:
+            task.status = WAITING
+    for cell in view.cells.values():
+        cell.running = 0
 
 
 def _started(view: SweepView, event: ev.SweepStarted) -> None:
@@ -150,9 +158,9 @@ def _count(view: SweepView, task: str, before: str, after: str) -> None:
         cell.done += (after in ENDED) - (before in ENDED)
         cell.running += (after == RUNNING) - (before == RUNNING)
         if after == FAILED:
-            cell.broken.add(task)
+            cell.broken = (*cell.broken, task)
         elif after == RUNNING and task in cell.broken:  # it is tried again
-            cell.broken.clear()
+            cell.broken = ()
             cell.status, cell.reason, cell.what = QUEUED, None, ""
 
 

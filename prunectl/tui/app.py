@@ -18,7 +18,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from core.errors import PrunectlError
-from core.runs import Folder, Run
+from core.runs import Folder, Run, request_stop
 from core.sweeps import Sweep
 from prunectl.tui import doing, doing_sweeps, hangup, themes
 from prunectl.tui.actions import APP, actions_for, bindings
@@ -150,6 +150,11 @@ class Console(App[int]):
         else:
             question = f"Stop {run.id}? It writes a checkpoint and can be resumed."
             self.ask(question, lambda: doing.stop(run))
+
+    def ask_cancel(self, run: Run | Sweep) -> None:
+        """Stop a run or all that runs of a sweep at a checkpoint, after a yes."""
+        question = f"Cancel {run.id}? What runs stops at a checkpoint; it can be resumed."
+        self.ask(question, lambda: request_stop(run))
 
     def resume(self, run: Run | Sweep) -> None:
         """Continue a run or a sweep."""

@@ -1,4 +1,4 @@
-"""What the console does to sweeps: start, stop, cancel, resume, try again. Each says in words what
+"""What the console does to sweeps: start, stop, resume, try again. Each says in words what
 was done; the supervisor is a process of its own and outlives the console."""
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 from core.errors import UserError
 from core.files import write_atomic
 from core.locks import hostname
-from core.runs import State, request_stop
+from core.runs import State
 from core.sweep_spec import MANY_CELLS, SweepSpec
 from core.sweeps import Sweep, create_sweep
 from prunectl.sweep import table
@@ -53,11 +53,6 @@ def stop(sweep: Sweep) -> str:
         return f"{sweep.id} is not running ({sweep.state().shown})"
     write_atomic(sweep.path / "stop.request", b"finish\n")
     return f"{sweep.id}: stopping when the tasks that run are done"
-
-
-def cancel(sweep: Sweep) -> str:
-    """What runs stops at a checkpoint."""
-    return request_stop(sweep)
 
 
 def _work(sweep: Sweep, extra: tuple[str, ...] = ()) -> None:

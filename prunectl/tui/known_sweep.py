@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from core.runs import State
 from core.sweeps import Sweep
-from prunectl.sweep.grid import MEASURES, Grid, grid_of, slices
+from prunectl.sweep.grid import MEASURES, Grid, cell_at, grid_of, slices
 from prunectl.sweep.view import CellView, SweepView
 
 
@@ -58,7 +58,9 @@ class KnownSweep:
 
     def cell(self, choice: SweepChoice) -> CellView | None:
         """The cell under the cursor."""
-        return self.grid(choice).at(choice.row, choice.column)
+        rows, columns = self.axes(choice)
+        number = choice.slice % max(self.slices(choice), 1)
+        return cell_at(self.view, rows, columns, number, choice.row, choice.column)
 
     def failed(self) -> list[CellView]:
         """Cells that failed, in order."""

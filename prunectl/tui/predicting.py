@@ -144,7 +144,7 @@ def _of_sweep(value: Mapping[str, Any], width: int, short: bool) -> list[Line]:
 def _answered(value: Mapping[str, Any], spec: Spec, width: int, short: bool) -> list[Line]:
     pays = value.get("break_even_rate")
     never = pays is not None and pays >= 1
-    lines = _said(words.pays(pays), width, "bad" if never else "strong")
+    lines = _said(words.pays(pays, value.get("budget")), width, "bad" if never else "strong")
     facts = [
         ("this run", words.about(float(value.get("seconds") or 0.0))),
         ("full training", words.clock(value.get("full_seconds"))),
@@ -168,7 +168,9 @@ def _answered(value: Mapping[str, Any], spec: Spec, width: int, short: bool) -> 
     for text in value.get("cannot_pay") or ():
         lines += _said(clean(text), width, "warn")
     source = SOURCES.get(str(value.get("source")), "predicted")
-    return lines + _said(f"sample passes are exact, seconds {source}", width, "dim")
+    return lines + _said(
+        f"{words.passes_known(value.get('passes_exact', True))}, seconds {source}", width, "dim"
+    )
 
 
 def _saving_row(row: Mapping[str, Any]) -> Line:

@@ -59,6 +59,8 @@ class SweepRows:
         while records := tail.poll(_CHUNK):
             for record in records:
                 apply(view, record)
+        if not state.alive:  # the row says all of it until something changes
+            self._outlines.pop(sweep.id, None)
         return view
 
 

@@ -126,7 +126,8 @@ def test_an_unfinished_run_has_a_ledger_of_what_is_done(graph: Graph) -> None:
 
 def test_nothing_done_is_nothing_known(graph: Graph) -> None:
     assert Ledger(graph, {}).to_dict() == {
-        "stages": [], "by_rate": [], "full_training_seconds": None, "full_measured": False,
+        "budget": "epochs", "stages": [], "by_rate": [],
+        "full_training_seconds": None, "full_measured": False,
         "break_even_rate": None,
     }  # fmt: skip
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.errors import UserError
-from core.export import Selection, descending_ranks, select
+from core.export import Selection, _class_by_class, descending_ranks, select
 from core.export_files import encode, link_folder, save
 from core.runs import Run
 
@@ -86,7 +86,17 @@ def test_a_policy_that_is_no_ranking_is_followed_by_its_votes(tmp_path: Path) ->
     found = select(_write(tmp_path / "votes", policy="class_balanced"), 0.6)
     # votes by hand: 1 2 1 0 0; of the two with one vote sample 0 has the better mean rank
     assert found.ids.tolist() == [0, 1]
-    assert "kept by most seeds" in found.how
+    assert "of each class as many as the seeds kept on average" in found.how
+
+
+def test_a_consensus_keeps_the_balance_of_classes_the_seeds_kept() -> None:
+    """Two seeds kept one sample of either class, but not the same ones: the order alone (by mean
+    rank) would take both of class 0."""
+    order, votes = np.array([0, 1, 2, 3]), np.array([1, 1, 1, 1])
+    labels = np.array([0, 0, 7, 7])
+    assert sorted(_class_by_class(order, votes, labels, 2).tolist()) == [0, 2]
+    # three of four by hand: 1.5 of each class, the equal remainders in the order of the classes
+    assert sorted(_class_by_class(order, votes, labels, 3).tolist()) == [0, 1, 2]
 
 
 @pytest.mark.parametrize(

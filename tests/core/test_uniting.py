@@ -26,11 +26,15 @@ CHANGES: dict[str, list[dict[str, Any]]] = {
     "model": [{}, {"name": "convnet"}],
     "subset": [{}, {"fraction": 0.3}, {"fraction": 0.3, "how": "class_balanced"}],
     "train": [{}, {"batch": 64}],
-    "score": [{}, {"record": "eval_pass", "span": 1}, {"also": [AUM]}, {"nets": 2}],
+    "score": [
+        {}, {"record": "eval_pass", "span": 1}, {"also": [AUM]}, {"nets": 2}, {"cross_fit": 3},
+    ],
     "embed": [{}, {"from": "e.npy"}, {"from": {"name": "linear", "weights": "w.pt"}}],
-    "extrapolate": [{}, {"k": 7}, {"name": "propagate", "k": 7}, {"name": "ridge"}],
+    "extrapolate": [
+        {}, {"k": 7}, {"name": "propagate", "k": 7}, {"name": "ridge"}, {"name": "dynamics"},
+    ],
     "prune": [{}, {"policy": "moderate"}, {"policy": "graph", "k": 9}, {"rates": [0.5]}],
-    "retrain": [{}, {"batch": 64}, {"budget": "steps"}],
+    "retrain": [{}, {"batch": 64}, {"budget": "steps"}, {"budget": "seconds"}],
     "compute": [{}, {"precision": "bf16"}],
 }  # fmt: skip
 ONLY: dict[str, list[dict[str, Any]]] = {
@@ -46,11 +50,11 @@ OTHERS: dict[str, list[Any]] = {
 @pytest.fixture(scope="module")
 def cells(plain_spec: Callable[..., dict[str, Any]]) -> Cells:
     """Some hundred specs that share sections, as those of a sweep do, of two datasets."""
-    plain = plain_spec(train={"epochs": "4ep"})
+    plain = plain_spec(train={"epochs": "4ep"}, baselines=["random", "full"])
     sections: dict[str, list[Any]] = dict(OTHERS)
     for key, changes in CHANGES.items():
         given = [{**plain.get(key, {}), **change} for change in changes] + ONLY.get(key, [])
-        sections[key] = [getattr(parse_spec({**plain, key: one}), key) for one in given]
+        sections[key] = [getattr(_parsed(plain, key, one), key) for one in given]
     origin, draw, found = parse_spec(plain), random.Random(0), []
     facts = [FACTS, DataFacts(2000, 100, 10, "g")]
     while len(found) < COUNT:
@@ -59,10 +63,21 @@ def cells(plain_spec: Callable[..., dict[str, Any]]) -> Cells:
             chosen["extrapolate"] = ExtrapolateSpec(name=MEASURED)
         if chosen["score"].name == "random":  # comes without a net, so without embeddings
             chosen["prune"] = sections["prune"][-1]
+        if chosen["retrain"].budget == "seconds":  # the time that full takes
+            chosen["baselines"] = OTHERS["baselines"][1]
         cell = (origin.model_copy(update=chosen), draw.choice(facts))
         if _fits(cell):
             found.append(cell)
     return found
+
+
+def _parsed(plain: dict[str, Any], key: str, section: dict[str, Any]) -> Spec:
+    given = {**plain, key: section}
+    if section.get("name") == "dynamics":
+        given["score"] = {**plain["score"], "cross_fit": 3}
+    elif "cross_fit" in section:
+        given["extrapolate"] = {"name": "dynamics"}
+    return parse_spec(given)
 
 
 def _fits(cell: tuple[Spec, DataFacts]) -> bool:
@@ -125,6 +140,11 @@ def test_a_block_is_made_once_for_all_with_the_same_sections(make_spec: Make) ->
     assert [blocks.of(s, 0) for s in (one, other, further, one)] == [1, 1, 2, 1]
     assert blocks.of(one, 1) == 3
     assert asked == [("linear", 0), ("convnet", 0), ("linear", 1)]
+
+
+def test_a_block_of_one_section_tells_specs_apart_that_nobody_keeps(make_spec: Make) -> None:
+    blocks = Blocks(lambda spec: spec.train.batch, ("train",))
+    assert [blocks.of(make_spec(train={"batch": b})) for b in range(8, 16)] == list(range(8, 16))
 
 
 def test_a_block_cannot_read_what_it_is_not_remembered_by(make_spec: Make) -> None:

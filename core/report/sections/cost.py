@@ -19,10 +19,15 @@ def cost(facts: Facts) -> str | None:
         return None
     full = ledger.get("full_training_seconds")
     how = "measured" if ledger.get("full_measured") else "estimated"
-    said = words.pays(ledger.get("break_even_rate")).capitalize()
+    said = words.pays(ledger.get("break_even_rate"), ledger.get("budget"))
+    said = said[0].upper() + said[1:]
     said += f"; one full training takes {words.clock(full)} ({how})." if full else "."
     return section(
-        "cost", "What it saves", paragraph(said), _chart(facts), _stages(ledger["stages"])
+        "cost",
+        "What it saves",
+        paragraph(said),
+        _chart(facts),
+        _stages(ledger["stages"]),
     )
 
 

@@ -10,7 +10,7 @@ from prunectl import words
 from prunectl.sweep.grid import MEASURES, STATUS, Grid, Measure, shown, value
 from prunectl.sweep.table import short
 from prunectl.sweep.view import CellView
-from prunectl.tui.drawing import Line, Look, clean, fit, fit_line
+from prunectl.tui.drawing import Line, Look, clean, fit
 from prunectl.tui.known_sweep import KnownSweep, SweepChoice
 from prunectl.tui.panels.stages import STATUS as LETTERS
 
@@ -47,6 +47,21 @@ def draw(known: KnownSweep, choice: SweepChoice, width: int, height: int, look: 
     return lines[: max(height, 1)]
 
 
+def place_at(
+    known: KnownSweep, choice: SweepChoice, width: int, height: int, column: int, line: int
+) -> tuple[int, int] | None:
+    """Row and column of the cell that is drawn at a place, None where there is none."""
+    if not known.view.cells:
+        return None
+    grid = known.grid(choice)
+    above = 2 + bool(grid.fixed)
+    window = _window(grid, choice, width, height - above)
+    down, across = (line - above) // window.tall, (column - window.label) // window.width
+    if 0 <= down < len(window.rows) and 0 <= across < len(window.columns):
+        return window.rows[down], window.columns[across]
+    return None
+
+
 def _waiting(known: KnownSweep) -> str:
     if not known.read_all:
         return "reading"
@@ -74,8 +89,8 @@ def _title(
         line += [(f" {shade} ", f"h{level + 1}") for level, shade in enumerate(shades)]
         line.append((f" {measure.text(extent[1])}", "dim"))
     elif choice.measure != STATUS:
-        line.append(("  no cell has finished", "dim"))
-    return fit_line(line, width)
+        line.append(("  none has finished", "dim"))
+    return line
 
 
 def _fixed(known: KnownSweep, choice: SweepChoice, grid: Grid, width: int) -> list[Line]:
@@ -87,7 +102,7 @@ def _fixed(known: KnownSweep, choice: SweepChoice, grid: Grid, width: int) -> li
     )
     count = known.slices(choice)
     number = f"[ ] {choice.slice % count + 1} of {count}: "
-    return [fit_line([(number, "dim"), (said, "text")], width)]
+    return [[(number, "dim"), (said, "text")]]
 
 
 def _window(grid: Grid, choice: SweepChoice, width: int, height: int) -> _Window:
@@ -97,10 +112,11 @@ def _window(grid: Grid, choice: SweepChoice, width: int, height: int) -> _Window
     across = _around(choice.column, len(grid.column_values), count)
     widest = min((width - label) // max(len(across), 1), _WIDE)
     down = len(grid.row_values)
+    height -= len(across) < len(grid.column_values)  # a line says which are in sight
     tall = min(max(height // max(down, 1), 1), _TALL)
     tall -= tall % 2 == 0  # the number stands in the middle
     room = max(height // tall, 1)
-    if tall == 1 and down > room:
+    if tall == 1 and down > room and len(across) == len(grid.column_values):
         room = max(room - 1, 1)  # one line says what is not in sight
     rows = _around(choice.row, down, room)
     return _Window(label, max(widest, _NARROW - 1), tall, rows, across)
@@ -138,7 +154,8 @@ def _row(
         ends = "[]" if here else "  "
         inner = _centre(said, window.width - 3, "~" if look.ascii else "…")
         middle += [(ends[0] + inner + ends[1], "here" if here else style), (" ", "")]
-        margin += [(" " * (window.width - 1), style), (" ", "")]
+        block = style if style.startswith("h") else ""  # only values fill their cell
+        margin += [(" " * (window.width - 1), block), (" ", "")]
     above = window.tall // 2
     return [*([margin] * above), middle, *([margin] * (window.tall - 1 - above))]
 
@@ -189,7 +206,7 @@ def _unseen(grid: Grid, window: _Window, width: int) -> list[Line]:
     ):  # fmt: skip
         if len(seen) < len(values):
             said.append(f"{name} {seen.start + 1}-{seen.stop} of {len(values)}")
-    return [fit_line([(", ".join(said), "dim")], width)] if said else []
+    return [[(", ".join(said), "dim")]] if said else []
 
 
 def _centre(text: str, width: int, ellipsis: str) -> str:

@@ -6,7 +6,7 @@ import time
 
 from prunectl import words
 from prunectl.sweep.view import CellView
-from prunectl.tui.drawing import Line, Look, bar, clean, columns, fit, fit_line, wrap
+from prunectl.tui.drawing import Line, Look, bar, clean, columns, fit, wrap
 from prunectl.tui.known_sweep import KnownSweep, SweepChoice
 from prunectl.tui.panels.stages import STATUS
 from prunectl.tui.panels.sweep_grid import settings_text, standing_of
@@ -41,7 +41,7 @@ def head(known: KnownSweep, width: int, look: Look) -> list[Line]:
             line.append((f", {words.about(left)} left", "dim"))
     if known.trouble:
         line.append((f"  {clean(known.trouble)}", "bad"))
-    return [fit_line(line, width)]
+    return [line]
 
 
 def cell(known: KnownSweep, choice: SweepChoice, width: int, height: int, look: Look) -> list[Line]:
@@ -62,7 +62,7 @@ def cell(known: KnownSweep, choice: SweepChoice, width: int, height: int, look: 
     lines += [[(text, "bad")] for text in wrap(clean(found.what), width) if found.what]
     if found.ended:
         lines.append([("enter opens it", "dim")])
-    return [fit_line(line, width) for line in lines]
+    return lines
 
 
 def _figures(found: CellView) -> list[Line]:
@@ -88,11 +88,10 @@ def about(known: KnownSweep, choice: SweepChoice, width: int, look: Look) -> lis
     """One line on the cell under the cursor, where there is no room for more."""
     found = known.cell(choice)
     if found is None:
-        return [fit_line([], width)]
+        return [[]]
     letter, style = standing_of(found)
     said = clean(found.reason or found.shown)
-    return [fit_line([(f"{letter} {said}  ", style),
-                      (settings_text(found, known.view.axes), "text")], width)]  # fmt: skip
+    return [[(f"{letter} {said}  ", style), (settings_text(found, known.view.axes), "text")]]
 
 
 def failures(
@@ -114,7 +113,7 @@ def failures(
         lines += [[(text, "dim")] for text in wrap(clean(what), width)]
     if not known.state.alive:
         lines.append([("t tries them again", "dim")])
-    return [fit_line(line, width) for line in lines]
+    return lines
 
 
 def work(known: KnownSweep, choice: SweepChoice, width: int, height: int, look: Look) -> list[Line]:
@@ -141,4 +140,4 @@ def work(known: KnownSweep, choice: SweepChoice, width: int, height: int, look: 
     if not known.failed():  # what went wrong in cells stands among the failures
         errors = view.errors[-2:]
         lines += [[(text, "bad")] for error in errors for text in wrap(clean(error), width)]
-    return [fit_line(line, width) for line in lines]
+    return lines

@@ -71,7 +71,7 @@ def _pays(known: Known, width: int, look: Look) -> Line:
     cost = (known.summary or {}).get("cost")
     if not cost:
         return []
-    said = words.pays(cost.get("break_even_rate"))
+    said = words.pays(cost.get("break_even_rate"), cost.get("budget"))
     if len(said) + 2 > width:
         said = said.partition(":")[0]
     return [(f"{look.mark('┊', ':')} ", "warn"), (said, "dim")]

@@ -26,7 +26,7 @@ from prunectl.tui import doing, doing_sweeps
 from prunectl.tui.actions import NEW_RUN, bindings
 from prunectl.tui.drawing import Line, clean, wrap
 from prunectl.tui.form import Form, preset_choices
-from prunectl.tui.form_sweep import SweepForm, open_form
+from prunectl.tui.form_sweep import SECTION, SweepForm, open_form
 from prunectl.tui.predicting import Predictor, prediction_lines
 from prunectl.tui.screens.base import GENEROUS, TIGHT, ConsoleScreen
 from prunectl.tui.screens.dialogs import Ask
@@ -263,6 +263,8 @@ class NewRunScreen(ConsoleScreen):
             self.query_one("#preset", Choice).show(self.form.source)
             return
         self._shown_paths = ()
+        if isinstance(self.form, SweepForm):
+            self.section = SECTION  # what varies is what it is about
         await self._show_form()
 
     async def _go_to(self, section: str) -> None:

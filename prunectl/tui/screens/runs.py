@@ -240,6 +240,11 @@ class Runs(ConsoleScreen):
         if (row := self.chosen) and self.console.may_change():
             self.console.ask_stop(row.run)
 
+    def action_cancel(self) -> None:
+        """Stop what is under the cursor at a checkpoint, after a question."""
+        if (row := self.chosen) and self.console.may_change():
+            self.console.ask_cancel(row.run)
+
     def action_resume(self) -> None:
         """Continue the run under the cursor."""
         if (row := self.chosen) and self.console.may_change():

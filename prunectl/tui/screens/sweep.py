@@ -15,7 +15,7 @@ from core import events as ev
 from core.runs import Run
 from core.sweeps import Sweep
 from prunectl.sweep.grid import place_of
-from prunectl.sweep.view import CellView, apply
+from prunectl.sweep.view import CellView, abandoned, apply
 from prunectl.tui import doing_sweeps
 from prunectl.tui.actions import SWEEP, bindings
 from prunectl.tui.drawing import Line, fit_line
@@ -123,6 +123,8 @@ class SweepScreen(ConsoleScreen):
         known.state = news.state or known.state
         known.trouble = news.trouble or ("" if news.records else known.trouble)
         known.read_all = known.read_all or news.read_all
+        if known.read_all and not known.state.alive:
+            abandoned(known.view)
         news.taken.set()
         quiet = not (news.state or news.trouble or news.read_all)
         if quiet and all(isinstance(record.event, _MOVING) for record in news.records):
@@ -188,6 +190,17 @@ class SweepScreen(ConsoleScreen):
         choice.row = min(max(choice.row + rows, 0), len(grid.row_values) - 1)
         choice.column = min(max(choice.column + columns, 0), len(grid.column_values) - 1)
         self._redraw(_CHOSEN)
+
+    @on(Panel.Pointed)
+    def _pointed(self, event: Panel.Pointed) -> None:
+        size = event.panel.size
+        if event.panel.id == "panel-grid":
+            place = sweep_grid.place_at(
+                self.known, self.choice, size.width, size.height, event.column, event.line
+            )
+            if place is not None:
+                self.choice.row, self.choice.column = place
+                self._redraw(_CHOSEN)
 
     def action_measure(self) -> None:
         """What the cells show."""
@@ -278,9 +291,7 @@ class SweepScreen(ConsoleScreen):
     def action_cancel(self) -> None:
         """Stop at checkpoints, after a question."""
         if self.console.may_change():
-            sweep = self.known.sweep
-            question = f"Cancel {sweep.id}? What runs stops at a checkpoint; it can be resumed."
-            self.console.ask(question, lambda: doing_sweeps.cancel(sweep))
+            self.console.ask_cancel(self.known.sweep)
 
     def action_resume(self) -> None:
         """Go on with the sweep."""

@@ -27,11 +27,13 @@ class Panel(Widget, can_focus=True):
     """
 
     class Pointed(Message):
-        """The mouse was pressed in a panel, at a share (0..1) of its width."""
+        """The mouse was pressed in a panel, at a share (0..1) of its width; ``column`` and ``line``
+        count from what is drawn first."""
 
-        def __init__(self, panel: Panel, share: float) -> None:
+        def __init__(self, panel: Panel, share: float, column: int, line: int) -> None:
             super().__init__()
             self.panel, self.share = panel, share
+            self.column, self.line = column, line
 
     def __init__(
         self,
@@ -165,8 +167,8 @@ class Panel(Widget, can_focus=True):
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """Tell where it was pressed."""
         if event.get_content_offset(self) is not None and self.size.width > 1:
-            x = event.get_content_offset_capture(self).x
-            self.post_message(self.Pointed(self, x / (self.size.width - 1)))
+            x, y = event.get_content_offset_capture(self)
+            self.post_message(self.Pointed(self, x / (self.size.width - 1), x, self._offset() + y))
 
 
 def themes_name(widget: Widget) -> str:

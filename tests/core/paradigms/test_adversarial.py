@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from core.attacks import auto
 from core.attacks.ball import Ball
 from core.attacks.pgd import Pgd
 from core.data.bank import Dataset
@@ -276,6 +277,20 @@ def test_robustness_gains_thirty_points_over_standard_training(
     assert plain.metrics["accuracy"] > 0.95
     assert robust[1].metrics["accuracy"] > 0.9
     assert robust[1].metrics["robust_accuracy"] - standard >= 0.3
+
+
+def test_autoattack_is_run_once_on_the_kept_net(digits: Dataset) -> None:
+    pytest.importorskip(auto.PACKAGE)
+    paradigm = made(recipe("2ep", evaluate="1ep"), autoattack=6)
+    net, trained = fit(
+        digits, paradigm, recipe("2ep", evaluate="1ep"), 600, test=Feed(digits.test, compute())
+    )
+    found = trained.history["test/autoattack_accuracy"]
+    assert found["step"] == [trained.steps]
+    assert trained.metrics["autoattack_accuracy"] == found["value"][0]
+    test, ids = Feed(digits.test, compute()), auto.chosen(len(digits.test), 6)
+    held = auto.withstood(net, test, Ball("linf", EPS), ids)  # the average is in the net by now
+    assert held.mean() == trained.metrics["autoattack_accuracy"]
 
 
 def test_masked_gradients_are_told(digits: Dataset) -> None:

@@ -44,7 +44,15 @@ def test_warm_up_rises_linearly_to_the_peak(name: str) -> None:
     assert rates[-1] == pytest.approx(1.0) if name == "constant" else rates[-1] < 0.01
 
 
-@pytest.mark.parametrize("name", ["constant", "cosine", "one_cycle"])
+def test_piecewise_falls_at_half_and_at_three_quarters() -> None:
+    rates = [learning_rate(schedule("piecewise", 0.1), 0.2, s, 20) for s in range(20)]
+    expected = [0.1, 0.2] + [0.2] * 8 + [0.02] * 5 + [0.002] * 5
+    assert rates == pytest.approx(expected)
+    odd = [learning_rate(schedule("piecewise"), 1.0, s, 5) for s in range(5)]  # 2.5 and 3.75
+    assert odd == pytest.approx([1, 1, 1, 0.1, 0.01])
+
+
+@pytest.mark.parametrize("name", ["constant", "cosine", "one_cycle", "piecewise"])
 @pytest.mark.parametrize("total", [1, 2, 3])
 def test_the_shortest_runs_have_finite_positive_rates(name: str, total: int) -> None:
     for warmup in (0.0, 0.9):

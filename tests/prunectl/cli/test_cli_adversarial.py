@@ -68,6 +68,17 @@ def test_curves_of_validation_and_test_are_told(summary: tuple[Path, dict[str, A
     assert {f"{p}/{n}" for p in parts for n in names} <= series
 
 
+def test_show_has_a_table_of_each_accuracy(summary: tuple[Path, dict[str, Any]]) -> None:
+    runs, found = summary
+    shown = CliRunner().invoke(app, ["show", found["run"], "--runs-dir", str(runs)])
+    assert shown.exit_code == 0, shown.output
+    titles = ("Test accuracy", "Robust test accuracy (PGD)", "Robust test accuracy (PGD on the")
+    assert all(title in shown.stdout for title in titles)
+    page = next(runs.glob("*/report.html")).read_text(encoding="utf-8")
+    assert "Robust validation accuracy in percent" in page
+    assert "AutoAttack" not in shown.stdout
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

@@ -18,12 +18,15 @@ from core import events as ev
 from core.errors import UserError
 from core.journal import Journal
 from core.locks import hostname, process_start
+from core.plan import DataFacts
+from core.planning import data_key, plan_cells
 from core.runs import State, create_run
 from core.spec_load import parse_spec
 from core.sweep_spec import parse_sweep
 from core.sweeps import Sweep, create_sweep, list_sweeps
 from prunectl.cli import sweep_dryrun
 from prunectl.cli.main import app
+from prunectl.sweep import predict
 
 AXES = {"extrapolate.k": [5, 10], "prune.policy": ["top_k", "random"]}
 Invoke = Callable[..., Any]
@@ -75,7 +78,7 @@ def test_show_lists_the_cells_and_what_they_reached(invoke: Invoke, sweep: Sweep
     lines = [line.split() for line in told.stdout.splitlines()]
     assert ["00", "5", "top_k", "finished", "1/1", "91.00", "0.500", "25.0"] in lines
     assert ["01", "5", "random", "failed", "(oom)", "1/1"] in lines
-    assert ["02", "10", "top_k", "running", "1/2"] in lines
+    assert ["02", "10", "top_k", "begun", "1/2"] in lines  # its process is gone
     assert "cpu ran out of memory" in told.stderr
     assert f"prunectl resume {sweep.id}" in told.stderr
 
@@ -88,7 +91,7 @@ def test_show_gives_the_cells_as_json(invoke: Invoke, sweep: Sweep) -> None:
     assert first["id"] == f"{sweep.id}/00-5-top_k" and first["path"] is None
     assert first["settings"] == {"extrapolate.k": 5, "prune.policy": "top_k"}
     assert first["figures"]["saving"] == 0.25
-    assert [c["status"] for c in plain["cells"]] == ["finished", "failed", "running", "running"]
+    assert [c["status"] for c in plain["cells"]] == ["finished", "failed", "begun", "begun"]
 
 
 def test_ls_lists_sweeps_beside_runs(invoke: Invoke, sweep: Sweep, runs: Path) -> None:
@@ -207,6 +210,35 @@ def test_a_definition_that_was_edited_is_refused_with_the_difference(
 
 def _predicted(hours: float) -> dict[str, Any]:
     return {"device_seconds": hours * 3600, "seconds": hours * 1800, "slots": ["cpu/0", "cpu/1"]}
+
+
+def test_a_dry_run_of_very_many_cells_prints_a_page(
+    invoke: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    axes = {"extrapolate.k": list(range(2, 22)), "retrain.batch": list(range(8, 35))}
+    file = tmp_path / "many.yaml"
+    file.write_text(yaml.safe_dump({**SPEC, "sweep": {"axes": axes}}))
+    monkeypatch.setattr(predict, "ask", lambda job, *_: _planned(job))
+    told = invoke("sweep", str(file), "--dry-run", "--jobs", "1")
+    assert told.exit_code == 0 and "540 cells" in told.stdout and "and 516 more" in told.stdout
+    assert len(told.stdout.splitlines()) < 50 and len(told.stdout) < 5000
+    assert "never; true of all cells" in told.stdout
+    assert "rarely; true of 000, 001," in told.stdout and "and 492 more" in told.stdout
+
+
+def _planned(job: dict[str, Any]) -> dict[str, Any]:
+    """The answer of a worker that knows all seconds."""
+    cells = parse_sweep({**job["sweep"]["base"], "sweep": {"axes": job["sweep"]["axes"]}}).cells()
+    plan = plan_cells(cells, {data_key(c.spec): DataFacts(1258, 539, 10) for c in cells[:1]})
+    tasks = [{**task, "seconds": 1.0, "sealed": False} for task in plan.to_dicts()]
+    ids = [cell.id for cell in cells]
+    return {
+        "cells": [{"id": c.id, "settings": dict(c.settings)} for c in cells], "tasks": tasks,
+        "tasks_alone": plan.asked_for(), "shared": len(plan.shared()), "sealed": 0,
+        "device_seconds": 1.0, "device_seconds_alone": 2.0, "longest_path_seconds": 1.0,
+        "disk_bytes": 1, "source": "probe", "devices": ["cpu"],
+        "cannot_pay": [{"what": "never", "cells": ids}, {"what": "rarely", "cells": ids[:500]}],
+    }  # fmt: skip
 
 
 def test_above_a_day_of_device_time_it_asks(

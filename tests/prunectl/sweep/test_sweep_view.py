@@ -11,7 +11,7 @@ from core import events as ev
 from core.journal import Record, read
 from core.sweeps import Sweep
 from prunectl.sweep import table
-from prunectl.sweep.grid import MEASURES, grid_of, place_of, shown, slices, value
+from prunectl.sweep.grid import MEASURES, cell_at, grid_of, place_of, shown, slices, value
 from prunectl.sweep.view import SweepView, apply
 
 RECORDED = Path(__file__).parents[2] / "journals" / "sweep"
@@ -66,6 +66,7 @@ def test_every_cell_stands_once_in_the_slices(view: SweepView) -> None:
                 for j, across in enumerate(grid.column_values):
                     cell = grid.at(i, j)
                     assert cell is not None
+                    assert cell_at(view, rows, columns, number, i, j) is cell
                     found.append(cell.id)
                     settings = {**grid.fixed, str(rows): down, str(columns): across}
                     assert all(settings[key] == text for key, text in cell.settings.items())
@@ -85,7 +86,8 @@ def test_only_finite_figures_of_finished_cells_are_values(view: SweepView) -> No
     assert value(failed.at(0, 0), correlation) is None
     view.cells["00-5-class_balanced-0.05"].figures = {"test_accuracy": float("nan")}
     assert value(grid.at(0, 0), accuracy) is None
-    assert grid.at(5, 0) is None and value(None, accuracy) is None
+    assert grid.at(5, 0) is None and cell_at(view, K, POLICY, 0, 5, 0) is None
+    assert value(None, accuracy) is None
 
 
 def test_settings_read_as_in_a_spec() -> None:

@@ -12,14 +12,16 @@ from typing import Any
 import pytest
 from recorded import SWEEP, copy_runs, copy_sweep, read_sweep
 from test_tui_screens import until
+from typer.testing import CliRunner
 
 from core import events as ev
 from core.journal import Journal, Record
 from core.locks import hostname, process_start
 from core.runs import State
 from core.sweeps import Sweep
+from prunectl.cli.main import app as command
 from prunectl.sweep.view import apply
-from prunectl.tui import doing_sweeps
+from prunectl.tui import doing_sweeps, terminal
 from prunectl.tui.app import Console
 from prunectl.tui.drawing import Look, plain, width_of
 from prunectl.tui.known_sweep import SweepChoice
@@ -72,14 +74,17 @@ def test_cells_say_number_and_shade_or_a_letter(sweep: Sweep) -> None:
 
 
 @pytest.mark.parametrize("size", [(38, 7), (20, 3), (8, 1), (156, 46)])
-def test_no_line_is_wider_than_its_panel(sweep: Sweep, size: tuple[int, int]) -> None:
+def test_cells_and_texts_fit_their_panel(sweep: Sweep, size: tuple[int, int]) -> None:
     known, (width, height) = read_sweep(sweep), size
     for draw in (sweep_grid.draw, sweep_parts.cell, sweep_parts.failures, sweep_parts.work):
         for measure in ("accuracy", "status"):
             lines = draw(known, SweepChoice(measure=measure, row=1), width, height, Look())
-            assert draw is not sweep_grid.draw or len(lines) <= height
-            wide = max(width, 8) if draw is not sweep_grid.draw else max(width, 18)
-            assert all(width_of(line) <= wide for line in lines)
+            if draw is sweep_grid.draw:
+                assert len(lines) <= height
+                lines = lines[2:]  # above stand words, which the panel cuts
+                assert all(width_of(line) <= max(width, 18) for line in lines)
+            elif draw is sweep_parts.failures:
+                assert all(width_of(line) <= max(width, 19) for line in lines)
 
 
 def test_of_a_large_sweep_the_cells_around_the_cursor_are_in_sight(sweep: Sweep) -> None:
@@ -95,6 +100,21 @@ def test_of_a_large_sweep_the_cells_around_the_cursor_are_in_sight(sweep: Sweep)
     assert "35" in drawn and "29" in drawn and "[" in drawn
     assert "of 40" in drawn and "of 30" in drawn
     assert len(drawn.splitlines()) <= 12
+
+
+def test_a_cell_is_found_where_it_is_drawn(sweep: Sweep) -> None:
+    known = read_sweep(sweep)
+    for width, height in ((78, 12), (38, 7), (96, 31)):
+        lines = plain(sweep_grid.draw(known, SweepChoice(), width, height, Look())).splitlines()
+        for row, column in ((0, 0), (0, 1), (1, 0), (1, 1)):
+            choice = SweepChoice(row=row, column=column)
+            lines = plain(sweep_grid.draw(known, choice, width, height, Look())).splitlines()
+            line = next(n for n, text in enumerate(lines) if "[" in text and n > 2)
+            at = known, choice, width, height
+            for x in (lines[line].index("["), lines[line].index("]")):
+                assert sweep_grid.place_at(*at, x, line) == (row, column)
+        assert sweep_grid.place_at(known, SweepChoice(), width, height, 0, 5) is None
+        assert sweep_grid.place_at(known, SweepChoice(), width, height, 20, 0) is None
 
 
 def test_a_reason_stands_once_with_all_its_cells(sweep: Sweep) -> None:
@@ -118,6 +138,9 @@ def test_panels_and_keys(sweep: Sweep, size: tuple[int, int]) -> None:
         choice, known = screen.choice, screen.known
         await pilot.press("down", "right", "right")
         assert known.cell(choice).id.startswith("06-")
+        await pilot.click("#panel-grid", offset=(15, 4 if size[0] < 80 else 7))
+        assert choice.column == 0
+        await pilot.press("down", "right")
         await pilot.press("f")
         assert known.cell(choice).id.startswith("07-") and choice.slice == 1
         await pilot.press("x")  # the cursor stays on its cell
@@ -209,6 +232,10 @@ def test_a_live_sweep_is_followed_and_an_idle_one_is_not_redrawn(sweep: Sweep) -
         await until(lambda: screen.known.failed())
         assert screen.redraws == drawn + 1
         assert screen.known.view.counted()["running"] == 7
+        gone = State("running", None, pid, "another start", hostname(), time.time())
+        sweep.write_state(gone)  # killed, and so without a last word
+        await until(lambda: screen.known.status == "stale")
+        assert screen.known.view.counted() == {"failed": 1, "queued": 7}
 
     opened(sweep, (80, 24), drive)
 
@@ -239,3 +266,19 @@ def test_the_list_of_runs_has_sweeps_and_does_for_them_what_it_does_for_runs(
             assert (folder / ".trash" / SWEEP).is_dir()
 
     asyncio.run(drive())
+
+
+@pytest.mark.parametrize("named", [SWEEP, "djl2"])
+def test_the_command_opens_a_sweep(
+    sweep: Sweep, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    found: list[Console] = []
+    monkeypatch.setattr(terminal, "_check_terminal", lambda: None)
+    monkeypatch.setattr(terminal, "_descriptors", lambda: ())
+    monkeypatch.setattr("prunectl.tui.hangup.watch", lambda *_: None)
+    monkeypatch.setattr(Console, "run", lambda self, mouse: found.append(self))
+    done = CliRunner().invoke(command, ["tui", named, "--runs-dir", str(sweep.runs)])
+    assert done.exit_code == 0, done.output
+    assert found[0].run_at_start == sweep and not found[0].read_only
+    wrong = CliRunner().invoke(command, ["tui", "djl3", "--runs-dir", str(sweep.runs)])
+    assert wrong.exit_code == 2 and SWEEP in wrong.output

@@ -13,14 +13,17 @@ import gzip
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from recorded import DIVERGED, FINISHED, RESUMED, copy_runs
+from recorded import DIVERGED, FINISHED, RESUMED, SWEEP, copy_runs, copy_sweep
 from test_tui_screens import until
 
 from core.runs import Run
+from core.sweeps import Sweep
 from prunectl.tui.app import Console
 from prunectl.tui.screens.run import RunScreen
+from prunectl.tui.screens.sweep import SweepScreen
 
 SNAPSHOTS = Path(__file__).with_name("snapshots")
 CASES = {
@@ -38,6 +41,8 @@ CASES = {
     "cost-80x24": (RESUMED, (80, 24), "dark", False, ("4",)),
     "scores-80x24": (RESUMED, (80, 24), "dark", False, ("5",)),
     "log-diverged-80x24": (DIVERGED, (80, 24), "dark", False, ("6",)),
+    "sweep-80x24": (SWEEP, (80, 24), "mono", True, ("right",)),
+    "sweep-40x12": (SWEEP, (40, 12), "dark", False, ("f", "v", "v", "v")),
     "help-80x24": (FINISHED, (80, 24), "dark", False, ("question_mark",)),
 }
 # Over the four sizes and the four themes.
@@ -53,6 +58,8 @@ PICTURES = {
     "diverged-120x40": (DIVERGED, (120, 40), "dark", False, ()),
     "run-120x40": (FINISHED, (120, 40), "light", False, ()),
     "run-ascii-120x40": (FINISHED, (120, 40), "mono", True, ()),
+    "sweep-80x24": (SWEEP, (80, 24), "light", False, ("down", "right")),
+    "sweep-160x50": (SWEEP, (160, 50), "safe", False, ()),
     "run-160x50": (FINISHED, (160, 50), "safe", False, ()),
     "resumed-160x50": (RESUMED, (160, 50), "dark", False, ("x",)),
 }
@@ -81,22 +88,26 @@ def as_svg(app: Console) -> str:
     return app.export_screenshot(title="prunectl")
 
 
+def _all_read(screen: Any, folder: Path) -> bool:
+    """Whether the screen has taken in all there is."""
+    if isinstance(screen, RunScreen):
+        tables = len(list((folder / "scores").glob("*")))
+        return screen.known.read_all and len(screen.known.scores) == tables
+    return bool(screen.known.read_all if isinstance(screen, SweepScreen) else screen.complete)
+
+
 async def picture(
     folder: Path, run: str, size: tuple[int, int], theme: str, plain: bool, keys: tuple[str, ...],
     form: Callable[[Console], str] = as_text,
 ) -> str:  # fmt: skip
     """The screen after some keys."""
-    app = Console(folder, Run(folder / run) if run else None, theme=theme, plain=plain)
+    named: Run | Sweep | None = Run(folder / run) if run else None
+    if run == SWEEP:
+        named = copy_sweep(folder)
+    app = Console(folder, named, theme=theme, plain=plain)
     async with app.run_test(size=size) as pilot:
         screen = app.screen
-        await until(
-            lambda: (
-                len(screen.known.scores) == len(list((folder / run / "scores").glob("*")))
-                and screen.known.read_all
-                if isinstance(screen, RunScreen)
-                else screen.complete  # type: ignore[attr-defined]
-            )
-        )
+        await until(lambda: _all_read(screen, folder / run))
         for key in keys:
             await pilot.press(key)
         await pilot.pause()
