@@ -36,7 +36,8 @@ _WITH_TRUTH = (
     "\nceiling: the subset's scores against them; reliability: two full runs compared"
 )
 _CROSS_FITTED = (
-    "\ncross-fitted, the better estimate: the same samples predicted by nets that never saw them"
+    "\ncross-fitted is preferred: by nets that never saw the samples, but still against the same"
+    "\nsubset's own scores, of which it cannot say how near the truth they are"
 )
 _WITHOUT_TRUTH = "\nonly a run with reference: full can tell the truth"
 

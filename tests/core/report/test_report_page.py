@@ -96,6 +96,17 @@ def test_the_page_is_whole_and_fetches_nothing(facts: Facts) -> None:
     ]  # fmt: skip
 
 
+def test_a_cross_fitted_figure_is_the_one_that_is_told(run: Run) -> None:
+    rows = json.loads(run.summary_file.read_text())["extrapolation"]
+    for row in rows:
+        row["crossfit"] = {**row["heldout"], "spearman": 0.4321, "ci_low": 0.4, "ci_high": 0.5}
+    _change(run, {"extrapolation": rows})
+    markup = render(facts_of(run))
+    words = re.sub(r"<[^>]+>", " ", markup)
+    assert "0.43 (cross-fitted, on held-out samples)" in words
+    assert "Cross-fitted is preferred" in words and "0.432 [0.40, 0.50]" in words
+
+
 def test_it_is_written_into_the_run_folder_and_named(run: Run) -> None:
     assert write_report(run) == run.path / "report.html"
     assert json.loads(run.summary_file.read_text())["artifacts"]["report"] == "report.html"

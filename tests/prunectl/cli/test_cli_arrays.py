@@ -31,6 +31,15 @@ def _invoke(folder: Path, *arguments: str) -> Any:
     return CliRunner().invoke(app, given)
 
 
+def test_dynamics_are_for_runs(folder: Path) -> None:
+    given = ("--embeddings", "@E.npy", "--scores", "@S.csv", "--out", "@d.parquet")
+    told = _invoke(folder, "extrapolate", *given, "--method", "dynamics")
+    assert told.exit_code == 2 and not (folder / "d.parquet").exists()
+    assert told.stderr.startswith(
+        "error: the extrapolator dynamics reads nets that are trained within a run"
+    )
+
+
 ASK = ("extrapolate", "--embeddings", "@E.npy", "--scores", "@S.csv", "--method", "ridge")
 
 

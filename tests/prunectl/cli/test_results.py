@@ -97,6 +97,17 @@ def test_without_a_reference_it_says_that_the_truth_is_not_known() -> None:
     assert results.kept_recall(plain) is None
 
 
+def test_the_cross_fitted_figure_stands_first_and_is_called_the_better_one() -> None:
+    crossed = summary()
+    for row in crossed["extrapolation"]:
+        row["crossfit"] = {**row["heldout"], "spearman": 0.47, "ci_low": 0.36, "ci_high": 0.56}
+    shown = text(results.correlation(crossed), width=120)
+    row = _line(shown, "k=20")
+    assert row.index("0.470 [0.36, 0.56] n=50") < row.index("0.610 [0.50, 0.70] n=50")
+    assert "cross-fitted is preferred: by nets that never saw" in shown
+    assert "cross-fitted" not in text(results.correlation(summary()))
+
+
 def test_an_undefined_correlation_is_not_zero() -> None:
     plain = summary()
     plain["extrapolation"][0]["heldout"]["spearman"] = None
