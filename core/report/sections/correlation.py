@@ -28,8 +28,8 @@ _TRUTH = (
     "two full runs agree."
 )
 _BETTER = (
-    "Cross-fitted is preferred: the same samples, predicted by nets that never saw them; it still "
-    "is agreement with the subset's own scores, of which it cannot say how near the truth they are. "
+    "Cross-fitted is preferred: the same samples, predicted by nets that never saw them; it is "
+    "still agreement with the subset's own scores, and cannot say how near the truth these are. "
 )
 _NO_TRUTH = "Full-data scores were not computed (reference: none), so the truth is not known."
 
