@@ -90,7 +90,7 @@ def test_every_key_is_there(story: Story) -> None:
         assert keys(row) == {"method", "policy", "rate", "metric", "mean", "std", "n", "vs_random"}
     cost = summary["cost"]
     assert keys(cost) == {
-        "stages", "by_rate", "full_training_seconds", "full_measured", "break_even_rate",
+        "stages", "by_rate", "full_training_seconds", "full_measured", "break_even_rate", "budget",
     }  # fmt: skip
     for row in cost["stages"]:
         assert keys(row) == {
