@@ -25,7 +25,7 @@ from prunectl.tui.row import Row, flat_yaml
 from prunectl.tui.sweep_rows import SweepRows
 from prunectl.view import View, apply
 
-_CHUNK = 1 << 20  # bytes of journal a step: the screen gets its turn in between
+_CHUNK = 1 << 18  # bytes of journal a step: the screen gets its turn in between
 _RUNS_SECONDS = 1.0
 _PATIENCE = 1.0
 _STATE_EVERY = 1.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from functools import partial
+from time import monotonic
 from typing import ClassVar
 
 from textual import on
@@ -31,6 +32,7 @@ PANELS = {
     "stages": stages.draw,
 }  # fmt: skip
 _STEP = 0.02
+_WHILE_READING = 0.4  # seconds between pictures of a history that is still being read
 # What a running task says all the time, and the panels that show it.
 _MOVING = (ev.Points, ev.Progress, ev.Checkpoint)
 _MOVED = frozenset({"head", "rail", "rail-device", "panel-curves", "panel-device", "panel-stages"})
@@ -70,6 +72,7 @@ class RunScreen(ConsoleScreen):
         self.current = "curves"
         self.zoomed = False
         self.redraws = 0
+        self._drawn = 0.0
         self.pace: Pace | None = None
 
     def body(self) -> ComposeResult:
@@ -133,6 +136,9 @@ class RunScreen(ConsoleScreen):
             news.state or news.summary or news.predicted or news.scores or news.trouble
             or news.read_all
         )  # fmt: skip
+        if quiet and not known.read_all and monotonic() - self._drawn < _WHILE_READING:
+            return  # a long history comes in pieces; its end draws everything
+        self._drawn = monotonic()
         if quiet and all(isinstance(record.event, _MOVING) for record in news.records):
             self._redraw(_MOVED)
         else:
