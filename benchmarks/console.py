@@ -255,7 +255,7 @@ _APART: dict[str, Callable[[Path], dict[str, float]]] = {
     "long": lambda folder: asyncio.run(open_long(folder / "long")),
     "large": lambda folder: asyncio.run(look_at_large(folder / "large")),
     "charts": lambda folder: charts(),
-    **{f"naive-{w}": lambda f, w=w: naive(w, f) for w in ("rows", "long", "large", "charts")},  # type: ignore[misc]
+    **{f"naive-{w}": lambda f, w=w: naive(w, f) for w in ("rows", "long", "large", "charts")},  # type: ignore[misc]  # mypy cannot type a lambda with a default
 }
 
 

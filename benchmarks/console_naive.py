@@ -71,8 +71,8 @@ def careless() -> None:
         mount(self)
         self.set_interval(0.25, lambda: redraw_all(self))
 
-    RunScreen._redraw = redraw_all  # type: ignore[method-assign]
-    RunScreen.on_mount = on_mount  # type: ignore[method-assign]
+    RunScreen._redraw = redraw_all  # type: ignore[method-assign]  # the naive side replaces it
+    RunScreen.on_mount = on_mount  # type: ignore[method-assign]  # the naive side replaces it
 
 
 def _replayed(run: Run) -> View:

@@ -66,7 +66,7 @@ class Member:
 
     def _unpack(self, file: Path) -> npt.NDArray[Any]:
         npy.write_array(file, self.dtype, self.shape, self._blocks())
-        return np.load(file, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]
+        return np.load(file, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]  # NumPy says Any
 
     def _blocks(self) -> Iterator[npt.NDArray[Any]]:
         """Consecutive rows; zipfile compares the checksum when the last one was read."""

@@ -101,7 +101,7 @@ class LocalExecutor:
         by_connection = {seat.connection: seat for seat in self._seats}
         found: list[tuple[int, Report]] = []
         for connection in wait(list(by_connection), seconds):
-            found += self._heard(by_connection[connection])  # type: ignore[index]
+            found += self._heard(by_connection[connection])  # type: ignore[index]  # wait() returns what it was given
         return found
 
     def stop(self) -> None:

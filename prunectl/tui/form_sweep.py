@@ -131,7 +131,7 @@ class SweepForm(Form):
         mapping: Mapping[str, Any] = self.base
         try:
             mapping = override(self.base, ordered(edits))
-            section = {**self._section, "axes": axes} if self.axes else self._section  # type: ignore[dict-item]
+            section = {**self._section, "axes": axes} if self.axes else self._section  # type: ignore[dict-item]  # a YAML mapping of mixed values
             sweep = parse_sweep({**self.base, SECTION: section}, ordered(edits))
             spec = sweep.first()
             if sweep.count <= _CHECKED_WHOLE:

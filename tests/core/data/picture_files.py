@@ -22,7 +22,7 @@ def pixels(number: int, seed: int = 0, side: int = 8) -> np.ndarray:
 def save(file: Path, picture: np.ndarray, **options: object) -> Path:
     """One picture [H,W,3] or [H,W] in the format its suffix names."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(picture).save(file, **options)  # type: ignore[arg-type]
+    Image.fromarray(picture).save(file, **options)  # type: ignore[arg-type]  # options differ by format
     return file
 
 

@@ -26,7 +26,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def _prepare(root: Path, **options: object) -> Dataset:
-    spec = PlainDataSpec("folder", root=root, **options)  # type: ignore[arg-type]
+    spec = PlainDataSpec("folder", root=root, **options)  # type: ignore[arg-type]  # options of mixed types
     return prepare_dataset(spec, root.parent / "cache")
 
 

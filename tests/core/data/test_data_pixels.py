@@ -17,7 +17,7 @@ PICTURE = pixels(1, side=6)[0][:, :4]  # 6 high, 4 wide
 
 def _encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     stream = io.BytesIO()
-    image.save(stream, kind, **options)  # type: ignore[arg-type]
+    image.save(stream, kind, **options)  # type: ignore[arg-type]  # options differ by format
     return stream.getvalue()
 
 
@@ -83,7 +83,7 @@ def test_cmyk_jpeg_is_read() -> None:
 def test_orientation_is_applied(orientation: int, stored: object) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    lying = np.ascontiguousarray(stored(PICTURE))  # type: ignore[operator]
+    lying = np.ascontiguousarray(stored(PICTURE))  # type: ignore[operator]  # a parametrised callable
     data = _encoded(Image.fromarray(lying), "PNG", exif=exif)
     assert np.array_equal(decode(data, None, 3), PICTURE)
     assert np.array_equal(decode(data, 4, 3), PICTURE[1:5])

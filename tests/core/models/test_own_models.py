@@ -170,7 +170,7 @@ def test_a_head_for_other_classes_is_drawn_anew(small: Any, tmp_path: Path) -> N
     torch.save(other.state_dict(), tmp_path / "w.pt")
     net = small(0, weights=tmp_path / "w.pt")
     assert torch.equal(net.head.weight, small(0).head.weight)
-    assert torch.equal(net.blocks[0].weight, other.blocks[0].weight)  # type: ignore[index]
+    assert torch.equal(net.blocks[0].weight, other.blocks[0].weight)  # type: ignore[index]  # a Sequential behind a Module
 
 
 def test_torchvisions_names_are_understood(tmp_path: Path) -> None:

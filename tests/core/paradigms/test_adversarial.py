@@ -302,7 +302,7 @@ def test_masked_gradients_are_told(digits: Dataset) -> None:
         **paradigm._evaluation, "robust_accuracy": (weak, paradigm._evaluation["single"][1]),
     }  # fmt: skip
     control = Control()
-    control.warn = said.append  # type: ignore[method-assign]
+    control.warn = said.append  # type: ignore[method-assign]  # a stub for one method
     test = Feed(digits.test, compute())
     fit(digits, paradigm, recipe("3ep"), 600, test=test, control=control)
     assert len(said) == 1
