@@ -19,7 +19,6 @@ from types import FrameType
 from typing import Any
 
 import torch
-import torch._inductor.config  # deterministic algorithms need it; its import takes seconds
 
 from core import cell_files, slots
 from core import events as ev
@@ -36,6 +35,7 @@ from core.spec import Spec
 from core.stages.base import Context
 from core.stages.prune import refuse_impossible
 from core.store import Store
+from core.sweeps import Sweep
 from core.training import devices
 from core.work import facts_of
 
@@ -149,6 +149,8 @@ class _Worker:
     def _do(self, job: slots.Job) -> Any:
         if isinstance(job, slots.LookJob):
             return self._look(job)
+        if isinstance(job, slots.ReportJob):
+            return self._report(job)
         if isinstance(job, slots.CellJob):
             data = self._data_of(job.spec)
             return cell_files.fill(job, data, self.store, self._use(job.spec), self._emit)
@@ -165,6 +167,11 @@ class _Worker:
         if count:
             return slots.Looked(facts, [f"cuda:{index}" for index in range(count)])
         return slots.Looked(facts, [str(devices.resolve(job.specs[0].compute).device)])
+
+    def _report(self, job: slots.ReportJob) -> None:
+        from core.report.many.page import write_sweep
+
+        write_sweep(Sweep(job.sweep), None)
 
     def _task(self, job: slots.TaskJob) -> slots.TaskDone:
         task, spec = job.graph[job.task], job.graph.specs[0]

@@ -20,10 +20,6 @@ from core.spec import Spec
 
 Told = Literal["not", "in part", "whole"]
 
-PRELOAD = ("core.slot_jobs", "core.report.run", "pandas")
-"""Modules that a fork server loads once, so that a worker is there in milliseconds. pyarrow loads
-pandas where it is installed."""
-
 
 @dataclass(frozen=True)
 class Slot:
@@ -46,6 +42,13 @@ class LookJob:
 
     specs: Sequence[Spec]
     device: str
+
+
+@dataclass(frozen=True)
+class ReportJob:
+    """Write the page of a sweep."""
+
+    sweep: Path
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ class CellJob:
     began: float
 
 
-Job = LookJob | TaskJob | CellJob
+Job = LookJob | ReportJob | TaskJob | CellJob
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from core.imports import quick_imports
 from core.runs import Run
 from core.session import Session
 
@@ -27,7 +28,8 @@ def main(arguments: list[str]) -> int:
 
             assert isinstance(spec, Spec)
             track(session, spec.tracking)
-            from core.work import run_spec
+            with quick_imports():
+                from core.work import run_spec
 
             run_spec(session, spec, fresh=fresh)
 

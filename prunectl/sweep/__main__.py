@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from core.sweeps import Sweep
-from prunectl.sweep.options import Options
+from prunectl.sweep import server
 
 
 def main(arguments: list[str]) -> int:
@@ -15,8 +14,12 @@ def main(arguments: list[str]) -> int:
     if len(paths) != 1:
         print("usage: python -P -m prunectl.sweep SWEEP_DIR [--retry-failed]", file=sys.stderr)
         return 2
-    sweep = Sweep(Path(paths[0]).absolute())
+    server.begin()  # loads in another process while this one does
+    from core.sweeps import Sweep
+    from prunectl.sweep.options import Options
     from prunectl.sweep.supervisor import supervise
+
+    sweep = Sweep(Path(paths[0]).absolute())
 
     retry = "--retry-failed" in arguments
     return supervise(sweep.path, Options.of(sweep.options(), retry_failed=retry))

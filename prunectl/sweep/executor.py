@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from core.slots import Job, LookJob, Report, Slot
+from core.slots import Job, LookJob, Report, ReportJob, Slot
 
 
 class Executor(Protocol):
@@ -15,7 +15,7 @@ class Executor(Protocol):
     computes it never touches another job.
     """
 
-    def look(self, job: LookJob) -> Report:
+    def ask(self, job: LookJob | ReportJob) -> Report:
         """Do this one job now, without a device, and wait for its end."""
 
     def open(self, slots: Sequence[Slot]) -> None:

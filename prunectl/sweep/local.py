@@ -3,7 +3,6 @@ that has imported the engine and run none of it. A worker is replaced after any 
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import time
@@ -17,7 +16,6 @@ from pathlib import Path
 from core.errors import MachineError
 from core.slots import (
     ENDS,
-    PRELOAD,
     Failed,
     Job,
     LookJob,
@@ -25,11 +23,13 @@ from core.slots import (
     Queued,
     Ready,
     Report,
+    ReportJob,
     Setting,
     Slot,
     Stopped,
     begin,
 )
+from prunectl.sweep import server
 
 _GOODBYE_SECONDS = 25.0
 _EXIT_SECONDS = 5.0
@@ -52,17 +52,15 @@ class _Seat:
 class LocalExecutor:
     """See :class:`prunectl.sweep.executor.Executor`."""
 
-    def __init__(self, runs: Path, run: str, preload: Sequence[str] = ()) -> None:
-        """``run`` is who holds the devices, for others who wait; ``preload``: further modules that
-        every worker needs."""
+    def __init__(self, runs: Path, run: str) -> None:
+        """``run`` is who holds the devices, for others who wait."""
         self._runs, self._run = runs, run
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([*PRELOAD, *preload])
+        self._context = server.begin()
         self._seats: list[_Seat] = []
         self._waiting: list[Slot] = []
         self._leaving: list[BaseProcess] = []
 
-    def look(self, job: LookJob) -> Report:
+    def ask(self, job: LookJob | ReportJob) -> Report:
         """In a worker of its own, which takes no device."""
         seat = self._seat(None)
         seat.connection.send(job)

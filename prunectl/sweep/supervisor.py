@@ -12,10 +12,9 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from core import events as ev
-from core import registry, slots
+from core import slots
 from core.errors import (
     CellsFailed,
     MachineError,
@@ -35,7 +34,6 @@ from core.sinks.start import track
 from core.sweep_spec import Cell, SweepSpec
 from core.sweeps import Sweep
 from prunectl import words
-from prunectl.jobs import ask
 from prunectl.sweep.endings import Ending, Endings
 from prunectl.sweep.executor import Executor
 from prunectl.sweep.ledger import Ledger
@@ -134,15 +132,18 @@ class Supervisor:
         closed = self._closed()
         if len(closed) < len(self.cells):
             self._compute(closed)
-            self._report()
         self._conclude()
 
-    def _report(self) -> None:
+    def _report(self, executor: Executor) -> None:
         """The page to send on. It never fails a sweep: what goes wrong with it is a warning."""
-        try:
-            ask({"job": "report", "sweep": str(self.session.sweep.path)})
-        except (PrunectlError, OSError) as error:
-            self.session.emit(ev.Message("warning", f"no report was written: {error}"))
+        report = executor.ask(slots.ReportJob(self.session.sweep.path))
+        if isinstance(report, slots.Failed):
+            why = _error(report)
+        elif isinstance(report, slots.Lost):
+            why = RunFailure(f"its process {_death(report.code)}")
+        else:
+            return
+        self.session.emit(ev.Message("warning", f"no report was written: {why}"))
 
     def _compute(self, closed: set[int]) -> None:
         executor = self._executor()
@@ -161,12 +162,13 @@ class Supervisor:
             )  # fmt: skip
             executor.open(places)
             self._loop(executor)
+            self._report(executor)
         finally:
             executor.close()
 
     def _executor(self) -> Executor:
         sweep = self.session.sweep
-        return LocalExecutor(sweep.runs, sweep.id, _plugin_modules(self.cells))
+        return LocalExecutor(sweep.runs, sweep.id)
 
     def _look(self, executor: Executor) -> slots.Looked:
         """Facts of all datasets, and the devices to use."""
@@ -175,7 +177,7 @@ class Supervisor:
             specs = {cell.id: cell.spec for cell in self.cells}
         named = self.options.device_names()
         wanted = self.cells[0].spec.compute.device if named is None else named[0]
-        report = executor.look(slots.LookJob(list(specs.values()), wanted))
+        report = executor.ask(slots.LookJob(list(specs.values()), wanted))
         if isinstance(report, slots.Done):
             looked: slots.Looked = report.value
             return slots.Looked(looked.facts, named or looked.devices)
@@ -386,17 +388,6 @@ class Supervisor:
 def _weight(task: Task) -> float:
     """About how long a task takes: sample passes, a forward pass being a third of a whole one."""
     return float(task.passes) / (3.0 if task.stage == "embed" else 1.0) + 1.0
-
-
-def _plugin_modules(cells: Sequence[Cell]) -> list[str]:
-    """Modules of the engine's own plug-ins that the cells name: loaded once, before any worker."""
-    found: set[str] = set()
-    for cell in cells[:_MANY_CELLS]:
-        spec: Any = cell.spec
-        for section in (spec.paradigm, spec.model, spec.score, spec.extrapolate, spec.prune):
-            name = getattr(section, section.name_key)
-            found.add(registry.describe(section.kind, name).module)
-    return sorted(module for module in found if module.startswith("core."))
 
 
 def _death(code: int) -> str:
