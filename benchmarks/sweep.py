@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.conditions import Others, machine, wait_for_quiet
+from benchmarks.conditions import machine, wait_for_quiet
 from core import events as ev
 from core.journal import read
 from core.sweeps import Sweep, list_sweeps
@@ -59,7 +59,6 @@ class Measured:
     tasks: float
     slots: int
     counted: Counted
-    others: float
 
     @property
     def limit(self) -> float:
@@ -93,11 +92,10 @@ def sweep(folder: Path, data: Path, epochs: str | None) -> Measured:
     axes = [f"{key}={','.join(map(str, values))}" for key, values in AXES.items()]
     arguments = ["sweep", "quickstart", *settings(epochs), "--yes"]
     arguments += [part for axis in axes for part in ("--axis", axis)]
-    with Others() as others:
-        seconds = call(arguments, folder, data)
+    seconds = call(arguments, folder, data)
     made = list_sweeps(folder)[0]
     path, tasks, slots = times(made)
-    return Measured(seconds, path, tasks, slots, count(made), others.share)
+    return Measured(seconds, path, tasks, slots, count(made))
 
 
 def times(made: Sweep) -> tuple[float, float, int]:
@@ -164,8 +162,7 @@ def report(measured: Measured, alone: float | None) -> str:
         "# A sweep against its cells run alone",
         "",
         f"`python -m benchmarks.sweep`: quickstart, {len(SEEDS)} seeds, {len(RATES)} rates, 2 "
-        f"extrapolator settings x 3 policies. {machine('torch', 'numpy')}; others took "
-        f"{measured.others:.1%}.",
+        f"extrapolator settings x 3 policies. {machine('torch', 'numpy')}.",
         "",
         f"**{measured.seconds:.1f} s; limit {measured.limit:.1f} s: "
         f"{'holds' if holds else 'misses it'}.**",
