@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,14 +119,16 @@ def write_bank(
     shape = (len(ids), *inputs.shape[1:])
     sha = npy.array_hash(inputs.dtype, shape)
 
-    def hashed() -> Iterator[npt.NDArray[Any]]:
+    def hashed(hasher: Executor) -> Iterator[npt.NDArray[Any]]:
         for rows in npy.blocks(inputs, ids):
-            sha.update(rows.data)
+            hashing = hasher.submit(sha.update, rows.data)
             yield rows
+            hashing.result()
             if advance is not None:
                 advance(len(rows))
 
-    npy.write_array(folder / "inputs.npy", inputs.dtype, shape, hashed())
+    with ThreadPoolExecutor(1) as hasher:  # hashes a block while it is written
+        npy.write_array(folder / "inputs.npy", inputs.dtype, shape, hashed(hasher))
     npy.write_whole(folder / "targets.npy", targets)
     npy.write_whole(folder / "statistics.npy", np.stack(statistics))
     columns = [c for c in ("path", "source", "truth") if getattr(samples, c) is not None]
