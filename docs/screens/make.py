@@ -1,11 +1,13 @@
-"""Writes the pictures of the console in this folder from a recorded run:
-``python docs/screens/make.py``."""
+"""Writes the pictures of the console in this folder from a recorded run, and from a sweep made for
+it, which takes most of a minute: ``python docs/screens/make.py``."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -13,26 +15,31 @@ from typing import Any
 from core.data.locations import default_cache_root
 from core.data.prepare import prepare_dataset
 from core.spec_load import parse_spec, read_yaml
-from core.sweeps import find
+from core.sweeps import find, list_sweeps
 from prunectl.tui.app import Console
 from prunectl.tui.screens.samples import SamplesScreen
 
 HERE = Path(__file__).parent
 JOURNALS = HERE.parents[1] / "tests" / "journals"
-FINISHED, SWEEP = "522y-finished", "djl2-quickstart-sweep"
+FINISHED = "522y-finished"
+SWEEP = """sweep quickstart --yes --set prune.rates=[0.5,0.8] --set score.also=[aum]
+  --set tracking.enabled=false --axis extrapolate.k=5,10,20,50
+  --axis prune.policy=top_k,class_balanced,coverage,moderate"""
 SCREENS: dict[str, tuple[str, tuple[str, ...]]] = {
     "runs": ("", ()),
     "run": (FINISHED, ("x", "x", "x")),
     "help": (FINISHED, ("question_mark",)),
     "new-run": ("", ("n",)),
     "samples": (FINISHED, ("p",)),
-    "sweep": (SWEEP, ("right",)),
+    "sweep": ("*", ("right",)),
 }
 
 
 async def draw(folder: Path, name: str) -> None:
     """One picture, 120 columns by 40 lines."""
     named, keys = SCREENS[name]
+    if named == "*":
+        named = list_sweeps(folder)[0].id
     app = Console(folder, find(folder, named) if named else None, theme="dark")
     async with app.run_test(size=(120, 40)) as pilot:
         screen: Any = app.screen
@@ -57,11 +64,14 @@ def main() -> None:
         folder = Path("runs")
         for run in (FINISHED, "abcd-resumed", "ozpj-diverged"):
             shutil.copytree(JOURNALS / run.partition("-")[2], folder / run)
-        shutil.copytree(JOURNALS / "sweep", folder / SWEEP)
         spec_file = folder / FINISHED / "spec.yaml"
         prepare_dataset(parse_spec(read_yaml(spec_file)).data, default_cache_root())  # pictures
+        subprocess.run(
+            [sys.executable, "-m", "prunectl.cli.main", *SWEEP.split(), "--runs-dir", "sweeps"],
+            check=True,
+        )
         for name in SCREENS:
-            asyncio.run(draw(folder, name))
+            asyncio.run(draw(Path("sweeps") if name == "sweep" else folder, name))
 
 
 if __name__ == "__main__":

@@ -51,10 +51,12 @@ def _some(
         shown = sorted(shown, key=lambda s: -float(s.rows[-1]["mean"]))[: room * _CHARTS]
     for start in range(0, max(1, len(shown)), room):
         part = f" ({start // room + 1})" if len(shown) > room else ""
-        drawn = [*shown[start : start + room], *everywhere]
+        lines = [_line(style, one) for style, one in enumerate(shown[start : start + room])]
+        # What is in every chart looks the same in each.
+        lines += [_line(room + place, one) for place, one in enumerate(everywhere)]
         yield line_chart(
             name[:1].upper() + name[1:] + part,
-            [_line(style, one) for style, one in enumerate(drawn)],
+            lines,
             Axis("dropped, percent of the training samples", percent),
             Axis(f"{plain(metric)}, percent", percent), note,
         )  # fmt: skip

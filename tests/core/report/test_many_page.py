@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import yaml
 from core.comparison.cells import Ended
 from core.data.locations import default_cache_root
 from core.data.prepare import prepare_dataset
+from core.report.lines import Line
 from core.report.many import tradeoff
 from core.report.many.facts import Many
 from core.report.many.lead import lead
@@ -125,6 +127,23 @@ def test_many_cells_are_drawn_in_a_few_charts(many: Many, monkeypatch: pytest.Mo
     ]
     monkeypatch.setattr(tradeoff, "STYLES", 2)  # no room for shared ones: three others
     assert "The 2 of 3 best at their last rate" in (tradeoff.tradeoff(many) or "")
+
+
+def test_a_baseline_of_all_cells_looks_the_same_in_every_chart(
+    many: Many, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tradeoff, "STYLES", 4)
+    drawn: list[dict[str, int]] = []
+
+    def chart(title: str, lines: Sequence[Line], *rest: object) -> str:
+        drawn.append({line.name: line.style for line in lines})
+        return title
+
+    monkeypatch.setattr(tradeoff, "line_chart", chart)
+    tradeoff.tradeoff(many)
+    assert len(drawn) > 1
+    assert len({styles["random"] for styles in drawn}) == 1
+    assert all(len(set(styles.values())) == len(styles) for styles in drawn)
 
 
 def test_a_scatter_chart_and_its_front() -> None:
