@@ -199,6 +199,7 @@ def collect(setup: Setup) -> Iterator[str]:
                     file = setup.cell_file(suite, seed, fraction)
                     _subset(runs, fraction).write(file)
                     yield file.name
+    for seed in setup.seeds:  # last, because all but the reliability can be told without it
         for suite in setup.suites:
             again = setup.truth_file(suite, seed, again=True)
             if not again.exists():
