@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.conditions import Others, machine, wait_for_quiet
-from core.plan import DataFacts
+from core.facts import DataFacts
 from core.planning import data_key, plan_cells
 from core.spec_load import assigned, parse_spec
 from core.sweep_spec import SweepSpec, parse_sweep

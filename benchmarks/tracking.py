@@ -29,10 +29,11 @@ from urllib.request import urlopen
 
 from benchmarks.conditions import Others, machine, wait_for_quiet
 from core import events as ev
+from core.facts import DataFacts
 from core.files import write_json
 from core.journal import Journal
 from core.locks import holder
-from core.plan import DataFacts, build_graph
+from core.plan import build_graph
 from core.runs import Run, State, create_run
 from core.sinks import target
 from core.sinks.ui import command

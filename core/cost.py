@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from core.mixing import retraining_budget
 from core.plan import Graph, Task, retrain_passes
 
 Row = Mapping[str, Any]
@@ -32,7 +33,7 @@ class Ledger:
         """The ``cost`` section of ``summary.json``."""
         full, measured = self.full_seconds()
         return {
-            "budget": self.graph.specs[0].retrain.budget,
+            "budget": retraining_budget(self.graph.specs[0]),
             "stages": [dict(self.rows[t.id]) for t in self.graph.tasks if t.id in self.rows],
             "by_rate": self.by_rate(full),
             "full_training_seconds": full,

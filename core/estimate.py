@@ -21,6 +21,7 @@ from core.cost import Ledger, predicted_rows
 from core.embeddings import check_header
 from core.errors import Stopped
 from core.files import read_json
+from core.mixing import retraining_budget
 from core.models.base import Net
 from core.models.build import build_net, construct
 from core.needs import step_passes
@@ -66,7 +67,7 @@ def estimate(ctx: Context) -> dict[str, Any]:
         "seconds": sum(t["seconds"] for t in to_do),
         "sample_passes": sum(t["sample_passes"] for t in to_do),
         "disk_bytes": disk_bytes(ctx),
-        "budget": (budget := ctx.graph.specs[0].retrain.budget),
+        "budget": (budget := retraining_budget(ctx.graph.specs[0])),
         "passes_exact": budget != "seconds",
         "source": source,
         "device": str(ctx.compute.device),
@@ -99,7 +100,7 @@ def cannot_pay(ctx: Context, by_rate: list[dict[str, Any]], break_even: float | 
     than full training."""
     spec, facts = ctx.graph.specs[0], ctx.graph.facts[0]
     share = subset_size(spec, facts) / facts.n_train
-    if said := words.budget(spec.retrain.budget):
+    if said := words.budget(retraining_budget(spec)):
         return [said]
     found = []
     for row in by_rate:

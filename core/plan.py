@@ -16,6 +16,8 @@ from pydantic import BaseModel
 
 from core import registry
 from core.errors import UserError
+from core.facts import DataFacts
+from core.mixing import check_recipe, check_subset, epoch_samples
 from core.needs import (
     MEASURED,
     SAMPLERS,
@@ -30,18 +32,6 @@ from core.span import epochs_read, moments
 from core.spec import Spec
 from core.uniting import Blocks, Described, Draft, Drafts
 from core.units import digest, n_keep, round_share, sample_passes
-
-
-@dataclass(frozen=True)
-class DataFacts:
-    """What the plan has to know of a dataset."""
-
-    n_train: int
-    n_test: int
-    classes: int
-    fingerprint: str = ""
-    n_labelled: int | None = None
-    """Training samples with a label; None: all of them."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +112,12 @@ def subset_size(spec: Spec, facts: DataFacts) -> int:
     if subset.how == "labelled":
         return _labelled_size(facts)
     size = subset.n if subset.n is not None else round_share(subset.fraction or 0.0, total)
+    if subset.how == "real" and facts.n_real and size <= facts.n_real:
+        raise UserError(
+            f"subset.how: real takes all {facts.n_real:,} real samples and some generated ones, "
+            f"and the subset has {size:,}",
+            "raise subset.fraction or subset.n",
+        )
     if size < facts.classes:
         raise UserError(
             f"the subset has {size} samples for {facts.classes} classes",
@@ -278,6 +274,7 @@ class _Retrainings:
             "retrain": words.of(spec.retrain),
         }  # fmt: skip
         self._known: dict[tuple[str, float, Draft | None], Draft] = {}
+        check_recipe("retrain", spec.retrain, spec.data.name, facts)
         self.timed = spec.retrain.budget == "seconds"
         missing = 0 if facts.n_labelled is None else facts.n_train - facts.n_labelled
         if self.timed and missing:
@@ -319,9 +316,9 @@ def _finished(draft: Draft, cells: Sequence[tuple[Spec, DataFacts]]) -> Task:
     spec, facts = cells[task.cells[0]]
     size = subset_size(spec, facts)
     if task.stage == "direct":
-        return replace(task, **_direct_passes(spec, size, facts.n_train, scores))
+        return replace(task, **_direct_passes(spec, facts, size, scores))
     count = facts.n_train if task.stage == "reference" else size
-    return replace(task, **_scoring_passes(spec, count, scores))
+    return replace(task, **_scoring_passes(spec, facts, count, scores))
 
 
 def wanted_scores(spec: Spec) -> tuple[Mapping[str, Any], ...]:
@@ -382,6 +379,8 @@ class _Words:
 def _scoring_tasks(spec: Spec, facts: DataFacts, seed: int, words: _Words) -> Iterator[Described]:
     """The subset, what is trained on it, and the embedding."""
     _check_labels(spec, facts)
+    check_recipe("train", spec.train, spec.data.name, facts)
+    check_subset(spec.subset.how, spec.data.name, facts)
     subset_size(spec, facts)
     names, kind, base = _Names(spec, seed), score_kind(spec.score.name), words.base(spec, facts)
     if kind != "given" or "subset_only" in spec.baselines:
@@ -407,7 +406,7 @@ def _prediction_tasks(
         yield Described(names.measure, needs, {"scores": told, "base": base}, {})
     if spec.reference == "full":
         kept = words.kept(spec)
-        more = {"scores": kept, **_scoring_passes(spec, facts.n_train, kept)}
+        more = {"scores": kept, **_scoring_passes(spec, facts, facts.n_train, kept)}
         yield Described(names.reference, (), words.net(spec, facts), more)
 
 
@@ -424,12 +423,13 @@ def _cross_fitted(
         raise UserError(what, "lower it or raise subset.fraction")
     for index, name in enumerate(names.folds):
         count = size - (size - index + folds - 1) // folds
-        epochs = spec.train.epochs.epochs(count, spec.train.batch)
+        shown = epoch_samples(spec.train, count, facts)
+        epochs = spec.train.epochs.epochs(shown, spec.train.batch)
         if not epochs:
             what = f"score.cross_fit: {spec.train.epochs} is less than an epoch of {count} samples"
             raise UserError(what, "raise train.epochs")
         extra = (facts.n_train - count) * len(moments(epochs))
-        passes = _scoring_passes(spec, count, ())["passes"] + extra
+        passes = _scoring_passes(spec, facts, count, ())["passes"] + extra
         more = {"net": index, "passes": passes, "extra_passes": extra}
         yield Described(name, (names.subset,), {**net, "folds": folds, "fold": index}, more)
 
@@ -457,7 +457,7 @@ def _trained(spec: Spec, names: _Names, facts: DataFacts, words: _Words) -> list
     """What is trained on the subset, and the embedding."""
     size, total = subset_size(spec, facts), facts.n_train
     net, kept = words.net(spec, facts), words.kept(spec)
-    passes = _scoring_passes(spec, size, kept)
+    passes = _scoring_passes(spec, facts, size, kept)
     nets = [
         Described(
             name, (names.subset,), {**net, "net": i} if i else net,
@@ -467,7 +467,7 @@ def _trained(spec: Spec, names: _Names, facts: DataFacts, words: _Words) -> list
     ]  # fmt: skip
     found = _embedded(spec, names, nets, {"base": words.base(spec, facts)}, total)
     if "direct" in spec.baselines:
-        more = {"scores": kept, **_direct_passes(spec, size, total, kept)}
+        more = {"scores": kept, **_direct_passes(spec, facts, size, kept)}
         found += [
             Described(name, (names.subset,), {**net, "net": i} if i else net, {**more, "net": i})
             for i, name in enumerate(names.direct)
@@ -584,10 +584,13 @@ def neighbors_read(method: str, options: Mapping[str, Any]) -> int | None:
     return max(wanted, default=None)
 
 
-def _scoring_passes(spec: Spec, count: int, scores: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    shown = sample_passes(spec.train.epochs.steps(count, spec.train.batch), count, spec.train.batch)
+def _scoring_passes(
+    spec: Spec, facts: DataFacts, count: int, scores: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    length, batch = epoch_samples(spec.train, count, facts), spec.train.batch
+    shown = sample_passes(spec.train.epochs.steps(length, batch), length, batch)
     train = shown * step_passes(spec)
-    epochs = spec.train.epochs.epochs(count, spec.train.batch)
+    epochs = spec.train.epochs.epochs(length, batch)
     extra = 0
     for mode, everything in (("extra_forward", shown), ("eval_pass", epochs * count)):
         sections = [s for s in scores if s.get("record") == mode]
@@ -599,14 +602,16 @@ def _scoring_passes(spec: Spec, count: int, scores: Sequence[Mapping[str, Any]])
 
 
 def _direct_passes(
-    spec: Spec, size: int, total: int, scores: Sequence[Mapping[str, Any]]
+    spec: Spec, facts: DataFacts, size: int, scores: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """A scoring run, and the other samples after each epoch that some score reads."""
-    epochs = spec.train.epochs.epochs(size, spec.train.batch)
+    length = epoch_samples(spec.train, size, facts)
+    epochs = spec.train.epochs.epochs(length, spec.train.batch)
     read: set[int] = set()
     for section in scores:
         read |= set(epochs_read(section, epochs) if "span" in section else range(epochs))
-    own, extra = _scoring_passes(spec, size, scores), (total - size) * len(read)
+    own = _scoring_passes(spec, facts, size, scores)
+    extra = (facts.n_train - size) * len(read)
     return {"passes": own["passes"] + extra, "extra_passes": own["extra_passes"] + extra}
 
 
@@ -616,10 +621,10 @@ def retrain_steps(spec: Spec, facts: DataFacts, kept: int) -> int:
     With ``budget: seconds`` it is about as many as in full too: steps of a batch cost alike."""
     recipe = spec.retrain
     count = kept if recipe.budget == "epochs" else facts.n_train
-    return recipe.epochs.steps(count, recipe.batch)
+    return recipe.epochs.steps(epoch_samples(recipe, count, facts), recipe.batch)
 
 
 def retrain_passes(spec: Spec, facts: DataFacts, kept: int) -> int:
     """Sample passes of a retraining on ``kept`` samples."""
-    steps = retrain_steps(spec, facts, kept)
-    return sample_passes(steps, kept, spec.retrain.batch) * step_passes(spec)
+    steps, length = retrain_steps(spec, facts, kept), epoch_samples(spec.retrain, kept, facts)
+    return sample_passes(steps, length, spec.retrain.batch) * step_passes(spec)

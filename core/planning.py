@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from core.errors import UserError
+from core.facts import DataFacts
 from core.memory import without_collection
-from core.plan import DataFacts, Graph, Task, build_graph, recorded, wanted_scores
+from core.plan import Graph, Task, build_graph, recorded, wanted_scores
 from core.spec import Spec
 from core.spec_load import SpecError
 from core.sweep_spec import Cell, shown

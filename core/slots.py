@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from core.events import Event
-from core.plan import DataFacts, Graph
+from core.facts import DataFacts
+from core.plan import Graph
 from core.spec import Spec
 
 Told = Literal["not", "in part", "whole"]

@@ -91,9 +91,10 @@ class SubsetSpec(Section):
     """Share of train; give this or n."""
     n: int | None = Field(default=None, ge=2)
     """Number of samples; give this or fraction."""
-    how: Literal["random", "class_balanced", "labelled"] = "random"
+    how: Literal["random", "class_balanced", "real", "labelled"] = "random"
     """random: first ids of the seed's permutation, so subsets nest; class_balanced: per class;
-    labelled: every sample that has a label, without fraction or n."""
+    real: all real samples, the rest generated ones at random; labelled: every sample that has a
+    label, without fraction or n."""
 
     @model_validator(mode="after")
     def _one_size(self) -> SubsetSpec:
@@ -151,6 +152,14 @@ class TrainSpec(Section):
     """Any of crop, flip, cutout; 'crop:4' and 'cutout:8' set pixels."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share of the target spread over all classes."""
+    generated_fraction: float | None = Field(default=None, gt=0, lt=1)
+    """Share of every batch that is drawn from generated samples, the rest from real ones; null: all
+    samples alike, each once an epoch."""
+    replacement: bool = False
+    """Draw the generated share with replacement, as published; false: all of them in turn."""
+    epoch: Literal["pool", "real"] = "pool"
+    """Length of an epoch: pool: as many samples as are trained on; real: as the real training set
+    has, as published: pruning then saves data, not time."""
     evaluate: Literal["end"] | Duration = "end"
     """When the test set is evaluated: end, or every '1ep'. Never used to choose anything."""
 

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from core import registry
+from core import mixing, registry
 from core.errors import UserError, nearest
 from core.needs import MEASURED, companions, policy_needs, reads_dynamics, score_kind
 from core.spec import AlsoSpec, DataSpec, ModelSpec, PluginSection, Section, Spec
@@ -66,7 +66,7 @@ def parse_spec(mapping: Mapping[str, Any], where: str = "the spec") -> Spec:
         raise SpecError(_once([*problems, *_explain(error, known)], own), where) from None
     problems = problems or [
         *_short_training(spec), *_mixed_kinds(spec), *_missing_companions(spec),
-        *_untrained_embedding(spec),
+        *_untrained_embedding(spec), *mixing.contradictions(spec),
     ]  # fmt: skip
     if problems:
         raise SpecError(_once(problems, own), where)

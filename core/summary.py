@@ -18,12 +18,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from core.agreement import held_out, of_generated
 from core.cost import Ledger
 from core.data.bank import Dataset
 from core.data.truth import kept_truth
 from core.files import write_json
 from core.metrics import (
-    bootstrap_interval,
     coverage80,
     kept_recall,
     pearson,
@@ -32,7 +32,6 @@ from core.metrics import (
 )
 from core.needs import SAMPLERS, direction, score_kind
 from core.plan import Task, Trial, subset_size, trials
-from core.rng import generator
 from core.runs import REPORT, Run
 from core.sinks import target
 from core.spec import Spec
@@ -157,14 +156,23 @@ class Summary:
         heldout = dict(seal.meta["heldout"])
         if column:  # the seal has the figures of the first score only
             fold = load(seal.path / "fold.npy")
-            heldout = _heldout(predicted[fold], self._measured(seed, name)[fold], seed)
+            heldout = held_out(predicted[fold], self._measured(seed, name)[fold], seed)
         return {
             "seed": seed, "method": self.spec.extrapolate.name, "score": name,
             "chosen": seal.meta["chosen"], "heldout": heldout,
             "reference": self._against_reference(seed, name, predicted),
             "crossfit": self._cross_fitted(seed, column, name),
             "coverage80": self._coverage(seed, column, name, predicted),
+            "generated": self._of_generated(seed, name, predicted),
         }  # fmt: skip
+
+    def _of_generated(self, seed: int, name: str, predicted: Scores) -> dict[str, Any] | None:
+        source = self.ctx.dataset.train.source
+        if source is None:
+            return None
+        fold = load(self.ctx.seal(f"extrapolate-s{seed}").path / "fold.npy")
+        measured, full = self._measured(seed, name), self._full(seed, name)
+        return of_generated(np.asarray(source), predicted, measured, full, fold, seed)
 
     def _cross_fitted(self, seed: int, column: int, name: str) -> dict[str, Any] | None:
         """Agreement on the held-out fold of what nets predict that did not train on it."""
@@ -173,7 +181,7 @@ class Summary:
             return None
         fold = load(seal.path / "fold.npy")
         predicted = load(seal.path / "crossfit.npy")[:, column]
-        return _heldout(predicted, self._measured(seed, name)[fold], seed)
+        return held_out(predicted, self._measured(seed, name)[fold], seed)
 
     def _coverage(self, seed: int, column: int, name: str, predicted: Scores) -> float | None:
         """Of the 80% interval, on the held-out fold, by the subset's own scores."""
@@ -357,13 +365,3 @@ def tradeoff(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
             }
         )  # fmt: skip
     return found
-
-
-def _heldout(predicted: Scores, measured: Scores, seed: int) -> dict[str, Any]:
-    rng = generator(seed, "analysis", "bootstrap")
-    interval = bootstrap_interval(predicted, measured, "spearman", rng)
-    low, high = (None, None) if interval is None else interval
-    return {
-        "spearman": spearman(predicted, measured), "ci_low": low, "ci_high": high,
-        "pearson": pearson(predicted, measured), "n": len(predicted), "against": "subset_scores",
-    }  # fmt: skip

@@ -38,6 +38,8 @@ def budget(name: str | None) -> str:
         "(retrain.budget: steps)",
         "seconds": "nothing is saved in retraining: each takes as many seconds as full "
         "(retrain.budget: seconds), and how many steps that is depends on the machine",
+        "real": "nothing is saved in retraining, only data: an epoch is as long as the real set, "
+        "whatever was kept (retrain.epoch: real)",
     }.get(name or "", "")
 
 
@@ -182,3 +184,25 @@ def covered(rows: Iterable[Mapping[str, Any]]) -> str:
     share = 100 * sum(known) / len(known)
     judged = "as they should" if 75 <= share <= 85 else "too wide" if share > 85 else "too narrow"
     return f"80% intervals of the predictions held {share:.0f}% of the held-out scores: {judged}"
+
+
+def of_generated(rows: Iterable[Mapping[str, Any]]) -> str:
+    """What the rows of ``summary.extrapolation`` say of generated samples alone, a line each; empty
+    where the data have none, or nothing else."""
+    return "\n".join(_of_generated(row) for row in rows if row.get("generated"))
+
+
+def _of_generated(row: Mapping[str, Any]) -> str:
+    about = row["generated"]
+    said = f"generated samples alone, {row['score']}, seed {row['seed']}: held-out (optimistic) "
+    said += _spoken(about["heldout"])
+    if about["reference"]:
+        said += f"; unscored ones against full-data scores {_spoken(about['reference'])}"
+    return said
+
+
+def _spoken(values: Mapping[str, Any]) -> str:
+    if values["spearman"] is None:
+        return f"undefined (n = {count(values['n'])})"
+    span = interval(values["ci_low"], values["ci_high"]) or "(no interval)"
+    return f"{values['spearman']:.3f} {span} (n = {count(values['n'])})"

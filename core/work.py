@@ -7,19 +7,21 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 
 from core import events as ev
-from core.data.bank import Dataset
+from core.data.bank import REAL, Dataset
 from core.data.locations import default_cache_root
 from core.data.prepare import prepare_dataset
 from core.errors import NeedsLabels, PrunectlError, Stopped
 from core.estimate import forecast
+from core.facts import DataFacts
 from core.labels import with_added
 from core.leases import lease
 from core.locks import hostname
 from core.pipeline import run_graph
-from core.plan import DataFacts, Task, build_graph
+from core.plan import Task, build_graph
 from core.predicted import write_predicted
 from core.runs import Run, store_folder
 from core.session import Session, versions
@@ -66,9 +68,11 @@ def run_spec(session: Session, spec: Spec, *, fresh: bool) -> None:
 
 def facts_of(dataset: Dataset) -> DataFacts:
     """What the plan needs to know of a dataset."""
+    source = dataset.train.source
     return DataFacts(
         len(dataset.train), len(dataset.test), len(dataset.classes), dataset.fingerprint,
         int((dataset.train.targets >= 0).sum()),
+        None if source is None else int((np.asarray(source) == REAL).sum()),
     )  # fmt: skip
 
 

@@ -3,13 +3,15 @@
 Images: uint8, or floats in 0..1 (rounded to 1/255), as [N,H,W,C], [N,C,H,W] or grey [N,H,W].
 Anything two-dimensional is a table of float32 vectors [N,D]. Labels are integers from 0; an
 optional ``classes`` names them. Without x_test, ``data.test_fraction`` is held out, class by class.
+An optional ``source_train`` says of each training sample whether it is real (0) or generated (1);
+x_test has to be there then, and real.
 """
 
 from __future__ import annotations
 
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,13 +19,14 @@ import numpy as np
 import numpy.typing as npt
 
 from core.data.assemble import assemble
-from core.data.bank import Dataset, Samples
+from core.data.bank import GENERATED, REAL, Dataset, Samples
 from core.data.base import DataSpec, Progress, refuse_options
 from core.data.checks import check_finite, describe
 from core.errors import UserError
 
 TRAIN = ("x_train", "y_train")
 TEST = ("x_test", "y_test")
+_MORE = ("classes", "source_train")
 _CHANNELS = (1, 3, 4)
 
 
@@ -65,7 +68,7 @@ def prepare(
     params = Params(**data.params)
     (file,) = files(root, data)
     found = _read(file, need_test=data.test_fraction is None)
-    train = _samples("train", found, params)
+    train = _with_source(file, _samples("train", found, params), found)
     test = _samples("test", found, params) if "x_test" in found else None
     _check_size(data, train.inputs)
     return assemble(
@@ -94,7 +97,7 @@ def _read(file: Path, need_test: bool) -> dict[str, npt.NDArray[Any]]:
             what = f"{file} lacks {', '.join(missing)} (it holds {', '.join(archive.files)})"
             hint = "" if some_test or set(missing) - set(TEST) else ", or set data.test_fraction"
             raise UserError(what, "add them with numpy.savez" + hint)
-        return {key: _member(file, archive, key) for key in (*wanted, "classes") if key in archive}
+        return {key: _member(file, archive, key) for key in (*wanted, *_MORE) if key in archive}
 
 
 def _member(file: Path, archive: Any, key: str) -> npt.NDArray[Any]:
@@ -115,6 +118,20 @@ def _samples(part: str, found: dict[str, npt.NDArray[Any]], params: Params) -> S
     if targets.ndim != 1 or targets.dtype.kind not in "iub":
         raise UserError(f"y_{part} is {describe(targets)}", "it has to be one integer a sample")
     return Samples(_inputs(f"x_{part}", found[f"x_{part}"], params), targets.astype(np.int64))
+
+
+def _with_source(file: Path, train: Samples, found: dict[str, npt.NDArray[Any]]) -> Samples:
+    """The training samples with where they come from, where the file says it."""
+    source = found.get("source_train")
+    if source is None:
+        return train
+    if source.shape != train.targets.shape or not np.isin(source, (REAL, GENERATED)).all():
+        what = f"source_train is {describe(source)}"
+        raise UserError(what, "it has to be 0 (real) or 1 (generated) for each sample of x_train")
+    if "x_test" not in found:
+        what = f"{file} has source_train but no x_test"
+        raise UserError(what, "add real samples as x_test, y_test: generated ones cannot test")
+    return replace(train, source=source.astype(np.uint8))
 
 
 def _inputs(key: str, array: npt.NDArray[Any], params: Params) -> npt.NDArray[Any]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from core.data import checks
 from core.data._statistics import statistics
-from core.data.bank import Dataset, Ids, Samples, seal_dataset, write_bank
+from core.data.bank import REAL, Dataset, Ids, Samples, seal_dataset, write_bank
 from core.data.base import DataSpec, Progress
 from core.errors import UserError
 from core.rng import generator
@@ -109,9 +109,10 @@ def _split(
         if not len(test_ids):
             raise UserError("test has no readable samples", "check that the right files were given")
     if data.validation:
-        number, labelled = data.validation, int((train.targets[rest] >= 0).sum())
+        number, labelled = data.validation, len(_drawn_from(train, rest))
         if not 0 < number < labelled:
-            what = f"data.validation is {number}, but there are {labelled} labelled samples"
+            kind = "labelled" if train.source is None else "labelled real"
+            what = f"data.validation is {number}, but there are {labelled} {kind} samples"
             raise UserError(what, "ask for fewer")
         rest, validation = take(data.seed, _VALIDATION_DRAW, train, rest, number)
     return _Split(rest, test_ids, validation)
@@ -130,9 +131,18 @@ def _test_count(data: DataSpec, fraction: float | None, labelled: int) -> int:
     return number
 
 
+def _drawn_from(samples: Samples, ids: Ids) -> Ids:
+    """Those of ``ids`` that can be held out: with a label, and real where some samples are."""
+    labelled = ids[samples.targets[ids] >= 0]
+    if samples.source is None:
+        return labelled
+    real = labelled[samples.source[labelled] == REAL]
+    return real if len(real) else labelled
+
+
 def _take(seed: int, draw: int, samples: Samples, ids: Ids, number: int) -> tuple[Ids, Ids]:
     """(rest, taken): ``number`` labelled ones of ``ids``, both in the source's order."""
-    pool = ids[samples.targets[ids] >= 0]
+    pool = _drawn_from(samples, ids)
     order = generator(seed, "data", "data", draw).permutation(len(pool))
     taken = np.sort(pool[order[:number]])
     return np.setdiff1d(ids, taken, assume_unique=True), taken
@@ -141,7 +151,7 @@ def _take(seed: int, draw: int, samples: Samples, ids: Ids, number: int) -> tupl
 def _take_of_each(seed: int, draw: int, samples: Samples, ids: Ids, number: int) -> tuple[Ids, Ids]:
     """The same with equal shares of all classes: by largest remainder, and of every class at least
     one is left."""
-    pool = ids[samples.targets[ids] >= 0]
+    pool = _drawn_from(samples, ids)
     mixed = pool[generator(seed, "data", "data", draw).permutation(len(pool))]
     labels = samples.targets[mixed]
     taken = [mixed[labels == c][:n] for c, n in enumerate(_shares(np.bincount(labels), number))]

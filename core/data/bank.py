@@ -25,6 +25,8 @@ FORMAT = 2
 """Raised whenever the same source would be written as other bytes; part of the cache key."""
 
 Ids = npt.NDArray[np.int64]
+REAL, GENERATED = 0, 1
+"""Values of the column ``source``."""
 _PARTS = ("train", "test", "validation")
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError)
 

@@ -23,13 +23,12 @@ from core.data import cifar10, cifar100
 from core.data._cifar import SIDE, Cifar
 from core.data._npz import Member, open_members
 from core.data.assemble import assemble
-from core.data.bank import Dataset, Samples
+from core.data.bank import GENERATED, REAL, Dataset, Samples
 from core.data.base import DataSpec, Progress, refuse_options
 from core.errors import UserError
 
 WITHOUT_EFFECT = ("download",)
 KEYS = ("image", "label")
-REAL, GENERATED = 0, 1
 _SETS = {"cifar10": cifar10.SET, "cifar100": cifar100.SET}
 
 

@@ -58,6 +58,24 @@ class Heldout(_Exact):
     against: Literal["subset_scores"]
 
 
+class WithInterval(_Exact):
+    """Correlations, and the bootstrap interval of the rank correlation: none below n = 50."""
+
+    spearman: float | None
+    ci_low: float | None
+    ci_high: float | None
+    pearson: float | None
+    n: int
+
+
+class Generated(_Exact):
+    """Agreement on generated samples alone: those of the held-out fold, and unscored ones against
+    full-data scores."""
+
+    heldout: Heldout
+    reference: WithInterval | None
+
+
 class Recall(_Exact):
     """Share of the best n_keep samples by reference score that the method kept."""
 
@@ -87,6 +105,7 @@ class Extrapolation(_Exact):
     reference: Reference | None
     crossfit: Heldout | None
     coverage80: float | None
+    generated: NotRequired[Generated | None]
 
 
 class KindKept(_Exact):
@@ -191,7 +210,7 @@ class RateRow(_Exact):
 class Cost(_Exact):
     """The ledger."""
 
-    budget: NotRequired[Literal["epochs", "steps", "seconds"]]
+    budget: NotRequired[Literal["epochs", "steps", "seconds", "real"]]
     stages: list[StageRow]
     by_rate: list[RateRow]
     full_training_seconds: float | None

@@ -123,12 +123,14 @@ class Context:
     ) -> dict[str, Any]:
         """What a training depends on: the same words for scoring runs, references, retrainings."""
         spec = self.spec(task)
-        test = self.dataset.test
+        train, test = self.dataset.train, self.dataset.test
+        by_source = recipe.get("generated_fraction") is not None or recipe.get("epoch") == "real"
+        source = train.source if by_source else None
         return {
-            "inputs": self.dataset.train.fingerprint,
+            "inputs": train.fingerprint,
             "classes": len(self.dataset.classes),
             "ids": array_digest(ids),
-            "targets": targets_digest(self.dataset.train, ids),
+            "targets": targets_digest(train, ids),
             "test": [test.fingerprint, targets_digest(test, np.arange(len(test), dtype=np.int64))],
             "model": identity(spec.model),
             "paradigm": [
@@ -136,6 +138,7 @@ class Context:
                 plain(spec.paradigm),
             ],
             "recipe": dict(recipe),
+            **({} if source is None else {"source": array_digest(np.asarray(source))}),
             "role": role,
             "seed": task.seed,
             "precision": self.compute.precision,

@@ -19,7 +19,7 @@ from core.plan import Task
 from core.rng import generator
 from core.span import moments
 from core.stages.base import Context, Entry, Ids, array_digest, load, plain
-from core.stages.train_task import Training, save_net
+from core.stages.train_task import by_train, save_net, train_epochs
 from core.store import Seal
 from core.training.dynamics import NUMBERS, Dynamics
 from core.training.recorder import Recorded, Recorder
@@ -44,15 +44,13 @@ def entries(task: Task, ctx: Context) -> list[Entry]:
 
 def produce(task: Task, ctx: Context, missing: list[Entry]) -> None:
     """Train, watch, seal."""
-    spec = ctx.spec(task)
     trained_ids, watched = _parts(task, ctx)
-    steps = spec.train.epochs.steps(len(trained_ids), spec.train.batch)
     device = ctx.compute.device
     made = Dynamics(len(watched), _moments(task, ctx, len(trained_ids)), _labelled(ctx), device)
     recorder = Recorder(
         watched, len(ctx.dataset.train), {_NAME: Recorded(made, "eval_pass")}, device
     )
-    training = Training(task, ctx, missing[0].key, ROLE, trained_ids, spec.train, steps)
+    training = by_train(task, ctx, missing[0].key, ROLE, trained_ids)
     net, trained, meter = training.run(recorder)
     with ctx.store.writing(missing[0].key) as out:
         np.save(out.path / "ids.npy", watched)
@@ -109,8 +107,7 @@ def _parts(task: Task, ctx: Context) -> tuple[Ids, Ids]:
 
 
 def _moments(task: Task, ctx: Context, count: int) -> tuple[int, ...]:
-    recipe = ctx.spec(task).train
-    return moments(recipe.epochs.epochs(count, recipe.batch))
+    return moments(train_epochs(task, ctx, count))
 
 
 def _labelled(ctx: Context) -> bool:

@@ -19,7 +19,7 @@ from core.extrapolators.mapping import match_distribution
 from core.plan import Task
 from core.stages.base import Context, Entry, Ids, load, plain
 from core.stages.score import ROLE, watching
-from core.stages.train_task import Training
+from core.stages.train_task import by_train, train_epochs
 from core.store import Seal
 from core.training.recorder import Recorded, Recorder, Recorders
 
@@ -39,11 +39,10 @@ def entries(task: Task, ctx: Context) -> list[Entry]:
 
 def produce(task: Task, ctx: Context, missing: list[Entry]) -> None:
     """Train, watch, map, seal."""
-    spec, total = ctx.spec(task), len(ctx.dataset.train)
+    total = len(ctx.dataset.train)
     ids = ctx.subset_ids(task)
     unseen = np.setdiff1d(np.arange(total, dtype=np.int64), ids)
-    steps = spec.train.epochs.steps(len(ids), spec.train.batch)
-    training = Training(task, ctx, missing[0].key, ROLE, ids, spec.train, steps)
+    training = by_train(task, ctx, missing[0].key, ROLE, ids)
     recorder = Recorders(
         {"subset": _recorder(task, ctx, ids, ids), "unseen": _recorder(task, ctx, unseen, ids)}
     )
@@ -95,8 +94,7 @@ def _mapped(raw: NDArray[np.float32], ids: Ids) -> NDArray[np.float32]:
 
 def _recorder(task: Task, ctx: Context, watched: Ids, ids: Ids) -> Recorder:
     """The subset is recorded as its scores say, other samples in passes of their own."""
-    spec = ctx.spec(task)
-    epochs = spec.train.epochs.epochs(len(ids), spec.train.batch)
+    epochs = train_epochs(task, ctx, len(ids))
     recorded = {}
     for section in task.scores:
         made = watching(section, ctx, len(watched), epochs)

@@ -18,6 +18,7 @@ from core.stages.rows import trial_of
 from core.stages.train_task import Training, save_net
 from core.store import Seal
 from core.training.infobatch import InfoBatch
+from core.training.mixed import mixed
 from core.training.rs2 import RepeatedRandom
 from core.training.sampler import Sampler
 
@@ -43,8 +44,8 @@ def produce(task: Task, ctx: Context, missing: list[Entry]) -> None:
     """Train, test, seal."""
     spec, ids = ctx.spec(task), kept_ids(task, ctx)
     training = Training(
-        task, ctx, missing[0].key, ROLE, ids, spec.retrain, _steps(task, ctx), _sampler(task, ctx),
-        _seconds(task, ctx),
+        task, ctx, missing[0].key, ROLE, ids, spec.retrain, _steps(task, ctx),
+        _sampler(task, ctx, ids), _seconds(task, ctx),
     )  # fmt: skip
     net, trained, meter = training.run(None)
     with ctx.store.writing(missing[0].key) as out:
@@ -84,12 +85,13 @@ def _seconds(task: Task, ctx: Context) -> float | None:
     return float(ctx.seal(ctx.need(task, "retrain")).cost["seconds"])
 
 
-def _sampler(task: Task, ctx: Context) -> Sampler | None:
-    """What draws every epoch anew, where the method is one that keeps nothing."""
+def _sampler(task: Task, ctx: Context, ids: Ids) -> Sampler | None:
+    """What draws every epoch anew: a method that keeps nothing, or a recipe that mixes samples."""
     trial = trial_of(task)
     common = (len(ctx.dataset.train), trial.n_keep, trial.rate, task.seed, ROLE)
     if trial.method == "rs2":
         return RepeatedRandom(*common)
     if trial.method == "infobatch":
         return InfoBatch(*common, ctx.compute.device)
-    return None
+    recipe, facts = ctx.spec(task).retrain, ctx.graph.facts[task.cells[0]]
+    return mixed(recipe, ids, ctx.dataset.train, facts, task.seed, ROLE)

@@ -20,7 +20,7 @@ from core.models.base import Net
 from core.plan import Task, wanted_scores
 from core.spec import ScoreSpec, Spec
 from core.stages.base import Context, Entry, Ids, load, plain
-from core.stages.train_task import Training, save_net, weights_digest
+from core.stages.train_task import by_train, save_net, train_epochs, weights_digest
 from core.store import Seal
 from core.training.recorder import Recorded, Recorder
 from core.units import digest
@@ -66,17 +66,15 @@ def oriented(seal: Seal, values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def produce_scoring(task: Task, ctx: Context, missing: list[Entry], ids: Ids, role: str) -> None:
     """Train on ``ids`` and seal the missing entries."""
-    spec, train = ctx.spec(task), ctx.dataset.train
-    steps = spec.train.epochs.steps(len(ids), spec.train.batch)
     everything = [entry.key for entry in scoring_entries(task, ctx, ids, role)]
     net_key = everything[0]
     # A checkpoint holds the recorder's state, so it only fits a run that records the same scores.
     name = f"{net_key}-{digest(everything)[:8]}"
-    training = Training(task, ctx, name, role, ids, spec.train, steps)
+    training = by_train(task, ctx, name, role, ids)
     by_key = {_score_entry(net_key, s).key: s for s in task.scores}
-    epochs = spec.train.epochs.epochs(len(ids), spec.train.batch)
+    epochs = train_epochs(task, ctx, len(ids))
     recorded = {key: watching(section, ctx, len(ids), epochs) for key, section in by_key.items()}
-    recorder = Recorder(ids, len(train), recorded, ctx.compute.device)
+    recorder = Recorder(ids, len(ctx.dataset.train), recorded, ctx.compute.device)
     net, trained, meter = training.run(recorder)
     values = recorder.finalize()
     cost, meta = training.cost(trained, meter), training.meta(trained)

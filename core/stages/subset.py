@@ -1,7 +1,7 @@
 """Draw the subset that is trained on and scored. Seals ``ids.npy``, sorted int64 ``[m]``.
 
 ``random`` takes the first ids of the seed's permutation, so that subsets of one seed nest;
-``labelled`` takes what the source has a label for.
+``labelled`` takes what the source has a label for, ``real`` all real samples and some generated.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from core import events as ev
-from core.data.bank import targets_digest
+from core.data.bank import REAL, targets_digest
 from core.errors import UserError
 from core.plan import Task, subset_size
 from core.rng import generator
@@ -24,6 +24,8 @@ def entries(task: Task, ctx: Context) -> list[Entry]:
     parts: dict[str, Any] = {"subset": plain(spec.subset), "n": len(train), "seed": task.seed}
     if spec.subset.how == "class_balanced":
         parts["targets"] = targets_digest(train, np.arange(len(train), dtype=np.int64))
+    elif spec.subset.how == "real":
+        parts["source"] = array_digest(np.asarray(train.source))
     elif spec.subset.how == "labelled":
         parts["labelled"] = array_digest(labelled(np.asarray(train.targets)))
     return [Entry("subset", parts)]
@@ -39,6 +41,8 @@ def produce(task: Task, ctx: Context, missing: list[Entry]) -> None:
             ids = balanced(permutation, np.asarray(train.targets), size)
         elif spec.subset.how == "labelled":
             ids = labelled(np.asarray(train.targets))
+        elif spec.subset.how == "real":
+            ids = real_first(permutation, np.asarray(train.source), size)
         else:
             ids = permutation[:size]
     ids = np.sort(ids).astype(np.int64)
@@ -47,6 +51,11 @@ def produce(task: Task, ctx: Context, missing: list[Entry]) -> None:
         np.save(out.path / "ids.npy", ids)
         out.parts.update(missing[0].parts)
         out.cost.update(meter.cost())
+
+
+def real_first(permutation: Ids, source: Ids, size: int) -> Ids:
+    """``size`` ids: every real one, then generated ones in the order of the permutation."""
+    return permutation[np.argsort(source[permutation] != REAL, kind="stable")[:size]]
 
 
 def labelled(targets: Ids) -> Ids:

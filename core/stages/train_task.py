@@ -22,6 +22,7 @@ import torch
 from core import events as ev
 from core import registry
 from core.errors import Diverged
+from core.mixing import epoch_samples
 from core.models.base import Net
 from core.models.build import build_net, construct
 from core.paradigms.base import Paradigm
@@ -36,6 +37,7 @@ from core.training.curve import Curve
 from core.training.feed import Feed
 from core.training.flops import Flops, flops_per_sample
 from core.training.loop import train
+from core.training.mixed import mixed
 from core.training.recorder import Recorder
 from core.training.sampler import Sampler
 from core.units import digest
@@ -113,6 +115,20 @@ class Training:
             "metrics": {f"test_{k}": v for k, v in trained.metrics.items()},
             "rate": rate_key(self.task, self.ctx),
         }
+
+
+def by_train(task: Task, ctx: Context, key: str, role: str, ids: Ids) -> Training:
+    """A training on ``ids`` by the recipe ``train``."""
+    recipe, facts = ctx.spec(task).train, ctx.graph.facts[task.cells[0]]
+    steps = recipe.epochs.steps(epoch_samples(recipe, len(ids), facts), recipe.batch)
+    sampler = mixed(recipe, ids, ctx.dataset.train, facts, net_seed(task), role)
+    return Training(task, ctx, key, role, ids, recipe, steps, sampler)
+
+
+def train_epochs(task: Task, ctx: Context, count: int) -> int:
+    """Whole epochs of a training on ``count`` ids by the recipe ``train``."""
+    recipe, facts = ctx.spec(task).train, ctx.graph.facts[task.cells[0]]
+    return recipe.epochs.epochs(epoch_samples(recipe, count, facts), recipe.batch)
 
 
 def net_seed(task: Task) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from core import events as ev
 from core import slots
-from core.plan import DataFacts
+from core.facts import DataFacts
 from core.planning import SweepPlan, data_key
 from core.sweeps import Sweep
 from prunectl.sweep.ledger import Ledger

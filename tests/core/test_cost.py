@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from core.cost import Ledger, predicted_rows
-from core.plan import DataFacts, Graph, build_graph
+from core.facts import DataFacts
+from core.plan import Graph, build_graph
 from core.spec import Spec
 
 Make = Callable[..., Spec]

@@ -14,8 +14,9 @@ from core.data.bank import Dataset
 from core.data.locations import default_cache_root
 from core.data.prepare import prepare_dataset
 from core.errors import UserError
+from core.facts import DataFacts
 from core.labels import FILE, add_labels, read_added, unlabelled, with_added
-from core.plan import DataFacts, build_graph, subset_size
+from core.plan import build_graph, subset_size
 from core.runs import Run
 from core.spec import Spec
 

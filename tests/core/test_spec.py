@@ -35,7 +35,7 @@ def only(mapping: Any) -> str:
 @pytest.mark.parametrize(
     ("section", "key", "nearest"),
     [
-        ("train", "epoch", "epochs"),
+        ("train", "epoch_s", "epochs"),
         ("train", "bacth", "batch"),
         ("subset", "fracton", "fraction"),
         ("score", "presset", "preset"),

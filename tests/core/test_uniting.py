@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from core.errors import UserError
+from core.facts import DataFacts
 from core.needs import MEASURED
-from core.plan import DataFacts, Graph, Task, build_graph
+from core.plan import Graph, Task, build_graph
 from core.spec import ExtrapolateSpec, Spec
 from core.spec_load import parse_spec
 from core.uniting import Blocks

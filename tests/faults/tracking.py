@@ -20,10 +20,11 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from core import events as ev
+from core.facts import DataFacts
 from core.files import write_json
 from core.journal import Journal, read
 from core.locks import hostname, process_start
-from core.plan import DataFacts, Task, build_graph
+from core.plan import Task, build_graph
 from core.runs import Run, State, create_run
 from core.sinks import target
 from core.sinks.projection import Projection

@@ -53,8 +53,8 @@ def _cross_fitted(rows: list[Any]) -> bool:
 
 
 def _coverage(rows: list[Any]) -> list[str]:
-    held = words.covered(rows)
-    return [paragraph(f"{held}.")] if held else []
+    said = [words.covered(rows), *words.of_generated(rows).splitlines()]
+    return [paragraph(f"{text}.") for text in said if text]
 
 
 def _chart(rows: list[Any], known: bool) -> str | None:

@@ -66,6 +66,9 @@ def _bars(candidates: list[tuple[str, float | None, bool]], width: int, look: Lo
     return lines
 
 
+_HELD = "of the held-out scores lie within; 80% would be right"
+
+
 def _facts(one: dict[str, Any], width: int) -> list[Line]:
     """The correlations, each with what it means; the optimistic one is called so."""
     heldout, reference = one.get("heldout") or {}, one.get("reference") or {}
@@ -80,6 +83,15 @@ def _facts(one: dict[str, Any], width: int) -> list[Line]:
                            ("reliability", "two full runs against each other")):  # fmt: skip
             plain = {"spearman": reference.get(f"{name}_spearman")}
             rows.append(_row(name, plain, "", "text", said))
+    if generated := one.get("generated"):
+        about = "of generated samples alone; held-out, optimistic"
+        rows.append(_row("generated", generated["heldout"], "", "dim", about))
+        if generated["reference"]:
+            about = "unscored generated samples, against full scores"
+            rows.append(_row("generated, truth", generated["reference"], "", "text", about))
+    if (share := one.get("coverage80")) is not None:
+        value = f"{100 * share:.0f}%"
+        rows.append([("80% intervals", "text"), (value, "text"), ("", "dim"), (_HELD, "dim")])
     name = f"{one.get('method')} {words.params(one.get('chosen'))}"
     lines: list[Line] = [[(clean(name), "text"), (f"  {clean(one.get('score'))}", "dim")]]
     table = columns(rows, right=(1,))

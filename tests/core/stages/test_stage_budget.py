@@ -14,7 +14,8 @@ from pydantic import TypeAdapter
 from core import words
 from core.cost import Ledger
 from core.errors import UserError
-from core.plan import DataFacts, build_graph, retrain_steps
+from core.facts import DataFacts
+from core.plan import build_graph, retrain_steps
 from core.report.facts import facts_of
 from core.report.sections.cost import cost
 from core.schemas.summary import SummaryDocument

@@ -12,8 +12,9 @@ from play import Player, Story
 
 from core import events as ev
 from core.errors import UserError
+from core.facts import DataFacts
 from core.metrics import spearman
-from core.plan import DataFacts, build_graph
+from core.plan import build_graph
 from core.span import moments
 from core.spec import Spec
 from core.stages.base import load

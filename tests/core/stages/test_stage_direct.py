@@ -12,7 +12,8 @@ from play import Player, Story
 
 from core import events as ev
 from core.errors import UserError
-from core.plan import DataFacts, build_graph
+from core.facts import DataFacts
+from core.plan import build_graph
 from core.spec import Spec
 
 Make = Callable[..., Spec]

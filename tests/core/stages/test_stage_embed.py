@@ -17,8 +17,9 @@ from core.data.locations import default_cache_root
 from core.data.prepare import prepare_dataset
 from core.errors import UserError
 from core.estimate import disk_bytes, estimate
+from core.facts import DataFacts
 from core.models.build import build_net
-from core.plan import DataFacts, build_graph
+from core.plan import build_graph
 from core.spec import DataSpec, ModelSpec, Spec
 from core.spec_load import SpecError, parse_spec
 from core.stages.base import Context

@@ -12,7 +12,8 @@ import torch
 from play import Player
 
 from core import events as ev
-from core.plan import DataFacts, build_graph
+from core.facts import DataFacts
+from core.plan import build_graph
 from core.spec import Spec
 from core.stages.base import load
 

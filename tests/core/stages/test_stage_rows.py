@@ -13,7 +13,8 @@ from play import Player, Story
 
 from core.artifacts import read_kept
 from core.errors import UserError
-from core.plan import DataFacts, build_graph
+from core.facts import DataFacts
+from core.plan import build_graph
 from core.rng import generator
 from core.selection import beta, coverage
 from core.selection.base import SelectionInput, keep

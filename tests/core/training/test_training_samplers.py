@@ -12,11 +12,13 @@ import torch
 from core.errors import Stopped, UserError
 from core.models.build import build_net
 from core.paradigms.supervised import Supervised
+from core.spec import TrainSpec
 from core.training.checkpoint import CheckpointFolder
 from core.training.control import Control, Trained
 from core.training.feed import Feed
 from core.training.infobatch import FIRST_LOSS, InfoBatch
 from core.training.loop import train
+from core.training.mixed import Mixed
 from core.training.rs2 import RepeatedRandom
 from core.training.sampler import Sampler
 
@@ -119,10 +121,15 @@ def sampler_of(name: str, total: int, count: int) -> Sampler:
     rate = 1 - count / total
     if name == "rs2":
         return RepeatedRandom(total, count, rate, 0, "retraining")
+    if name.startswith("mixed"):
+        mixing = {"generated_fraction": 0.6, "replacement": name.endswith("replacement")}
+        made = TrainSpec.model_validate({"epochs": "6ep", "batch": 10, **mixing})
+        source = (np.arange(total) % 3 > 0).astype(np.uint8)
+        return Mixed(np.arange(total), source, total, count, made, 0, "retraining")
     return InfoBatch(total, count, rate, 0, "retraining", CPU)
 
 
-@pytest.mark.parametrize("name", ["rs2", "infobatch"])
+@pytest.mark.parametrize("name", ["rs2", "infobatch", "mixed", "mixed, with replacement"])
 @pytest.mark.parametrize("stop", [4, 6, 9, 13])  # within a pass, at an epoch's end, and later
 def test_a_resumed_training_ends_bit_for_bit(
     name: str, stop: int, make_bank: Any, compute: Any, recipe: Any, convnet: Any, tmp_path: Path

@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 
 from core import events as ev
 from core.errors import UserError
+from core.facts import DataFacts
 from core.journal import Journal
 from core.locks import hostname, process_start
-from core.plan import DataFacts
 from core.planning import data_key, plan_cells
 from core.runs import State, create_run
 from core.spec_load import parse_spec
