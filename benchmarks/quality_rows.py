@@ -174,8 +174,9 @@ def predicted(method: str, subset: Subset, near: Neighbors, seed: int) -> Predic
         return Predicted(subset.direct, nothing, {})
     made = Predicted(nothing, nothing.copy(), {})
     x = Features(
-        subset.embeddings, subset.labels, near, predictions=subset.probabilities, threads=1
-    )
+        subset.embeddings, subset.labels, near, predictions=subset.probabilities,
+        trained_on=subset.ids, threads=1,
+    )  # fmt: skip
     if method in ("dynamics", CROSS_FITTED):
         x = replace(x, dynamics=subset.dynamics)
     for column, score in enumerate(subset.names):

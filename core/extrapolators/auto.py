@@ -5,11 +5,16 @@ without having seen it; these predictions decide what is made of the methods: th
 the mean of their ranks, or a weighted sum with weights that are not negative (stacking, Breiman
 1996). Which of the three is taken is chosen like any setting. The std is scaled so that 80% of the
 predictions of unseen folds lie in their 80% interval.
+
+No fold of the scored samples can judge a method that reads where a sample lies in the embedding of
+a net that was trained on the scored samples: they lie where the net put them, and a method that
+learns from that looks far better on them than on samples the net has not seen. So where the net is
+such a one, methods that read no positions decide alone, if any is named.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -31,8 +36,9 @@ Doubles = NDArray[np.float64]
 class Params:
     """Options of the section ``extrapolate``."""
 
-    methods: tuple[str, ...] = ("kernel", "ridge", "trees")
-    """Extrapolators that are tuned and combined."""
+    methods: tuple[str, ...] = ("geometry", "kernel", "ridge", "trees")
+    """Extrapolators that are tuned and combined; those that read positions only in embeddings of a
+    net that was not trained on the scored samples, or where there are no others."""
     combine: Literal["auto", "best", "average", "stack"] = "auto"
     """best: the best alone; average: mean of ranks; stack: weighted sum; auto compares them."""
     use_labels: bool | Literal["auto"] = "auto"
@@ -86,7 +92,7 @@ class Auto(base.Extrapolator[Params]):
         seed = int(fresh_rng().integers(2**62))
         parts = [
             fitted(method, x, ids, scores, seed + i, targets)
-            for i, method in enumerate(self.methods.values())
+            for i, method in enumerate(judged(self.methods.values(), x))
         ]
         for params in candidates:
             out = Prediction.empty(len(x), scores.shape[1])
@@ -101,6 +107,14 @@ class Auto(base.Extrapolator[Params]):
             return None
         alone = replace(params, methods=("dynamics",), combine="best")
         return Auto(alone), alone
+
+
+def judged(methods: Iterable[Extrapolator[Any]], x: Features) -> list[Extrapolator[Any]]:
+    """Those of ``methods`` that the scored samples can judge; all where they judge none."""
+    known = list(methods)
+    if x.trained_on is None:
+        return known
+    return [method for method in known if not method.positions] or known
 
 
 def make(params: Params) -> Auto:

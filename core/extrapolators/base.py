@@ -33,6 +33,7 @@ class Features:
     ``embeddings`` float32 ``[N, d]``; ``labels`` int64 ``[N]`` or None (-1: unlabelled);
     ``neighbors``: of every sample among all samples, or None; ``dynamics`` float32 ``[N, F]`` or
     None; ``predictions`` float32 ``[N, C]``, the subset net's class probabilities, or None;
+    ``trained_on``: ids that the net behind embeddings and predictions has seen, or None;
     ``threads`` None leaves the library's own choice. ``progress`` may be told how many of how many
     targets are predicted; it may raise, to stop. ``told`` hears how neighbours were found where
     that is not exact.
@@ -43,6 +44,7 @@ class Features:
     neighbors: Neighbors | None = None
     dynamics: Floats | None = None
     predictions: Floats | None = None
+    trained_on: Ids | None = None
     threads: int | None = None
     device: str = "cpu"
     progress: Callable[[int, int], None] | None = None
@@ -70,6 +72,8 @@ class Extrapolator(ABC, Generic[P]):
     """Base of all extrapolators. ``needs`` names the :class:`Features` it reads."""
 
     needs: frozenset[str] = frozenset({"embeddings"})
+    positions: bool = True
+    """Whether it sees where a sample lies, and not only how it lies among the others."""
 
     @abstractmethod
     def candidates(self, m: int) -> list[P]:

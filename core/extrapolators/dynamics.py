@@ -51,6 +51,7 @@ class Dynamics(base.Extrapolator[Params]):
             )
         self.given = given
         self.needs = _design.needs(given.use_labels) | {"dynamics"}
+        self.positions = given.use_embeddings
 
     def candidates(self, m: int) -> list[Params]:
         """The ridge at every penalty, then the forest."""

@@ -63,6 +63,7 @@ def produce(task: Task, ctx: Context, missing: list[Entry]) -> None:
         neighbors=neighbors.read(task, ctx) if ctx.has_need(task, "neighbors") else None,
         dynamics=crossfit.read(task, ctx) if ctx.has_need(task, "crossfit") else None,
         predictions=_predictions(task, ctx, embeddings, extrapolator.needs),
+        trained_on=ids if ctx.spec(task).embed.own_net else None,
         threads=ctx.compute.threads,
         device=str(ctx.compute.device),
         told=lambda text: ctx.emit(ev.Message("info", f"{task.id}: {text}")),
@@ -126,8 +127,9 @@ def _cross_fitted(
 def _predictions(
     task: Task, ctx: Context, embeddings: NDArray[np.float32], needs: frozenset[str]
 ) -> NDArray[np.float32] | None:
-    """Class probabilities ``[N, C]`` of the subset net, from its head alone: no further passes."""
-    if "predictions" not in needs:
+    """Class probabilities ``[N, C]`` of the subset net, from its head alone: no further passes.
+    None where the embeddings are another model's."""
+    if "predictions" not in needs or not ctx.spec(task).embed.own_net:
         return None
     net = train_task.load_net(task, ctx, ctx.seal(ctx.need(task, "score"), "net-"))
     found = np.empty((len(embeddings), net.head.out_features), np.float32)

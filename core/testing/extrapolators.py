@@ -34,8 +34,11 @@ class Problem:
     truth: Floats
 
 
-def problem(size: int = 300, scored: int = 90, width: int = 6, scale: float = 1.0) -> Problem:
-    """Two smooth scores of samples around five centres; ``scale`` stretches the embeddings."""
+def problem(
+    size: int = 300, scored: int = 90, width: int = 6, scale: float = 1.0, *, positions: bool = True
+) -> Problem:
+    """Two smooth scores of samples around five centres; ``scale`` stretches the embeddings. Without
+    ``positions`` the scores are cosines with the own centre and the nearest other one."""
     rng = np.random.default_rng(11)
     centres = rng.standard_normal((5, width)) * 2
     labels = rng.integers(5, size=size)
@@ -43,6 +46,11 @@ def problem(size: int = 300, scored: int = 90, width: int = 6, scale: float = 1.
     directions = rng.standard_normal((width, 2))
     unit = points / np.linalg.norm(points, axis=1, keepdims=True)
     truth = (unit @ directions).astype(np.float32)
+    if not positions:
+        cosines = unit @ (centres / np.linalg.norm(centres, axis=1, keepdims=True)).T
+        own = cosines[np.arange(size), labels]
+        cosines[np.arange(size), labels] = -1
+        truth = np.stack([-own, cosines.max(axis=1)], axis=1).astype(np.float32)
     ids = np.sort(rng.permutation(size)[:scored])
     embeddings = (scale * points).astype(np.float32)
     near = among_all(embeddings, min(20, size - 1), threads=1)
@@ -76,7 +84,7 @@ def check_predicts_every_unscored_sample(make: Make) -> None:
 
 def check_follows_a_smooth_score(make: Make) -> None:
     """On an easy problem the best candidate ranks unseen samples well, both scores."""
-    case = problem()
+    case = problem(positions=make().positions)
     todo = others(case.x, case.ids)
     worst_of_best = [
         max(_agreement(out.values[todo, s], case.truth[todo, s]) for out in _all(make, case))
@@ -87,7 +95,7 @@ def check_follows_a_smooth_score(make: Make) -> None:
 
 def check_survives_large_norms(make: Make) -> None:
     """Finite and useful with 200 dimensions and norms in the thousands."""
-    case = problem(width=200, scale=300.0)
+    case = problem(width=200, scale=300.0, positions=make().positions)
     todo = others(case.x, case.ids)
     found = [out.values[todo, 0] for out in _all(make, case)]
     assert all(np.isfinite(values).all() for values in found), "NaN where norms are large"

@@ -101,3 +101,28 @@ def test_labels_may_be_forbidden_to_all_at_once():
 def test_impossible_methods_are_refused(methods, said):
     with pytest.raises(UserError, match=said):
         auto.make(auto.Params(methods=methods))
+
+
+def test_methods_that_read_positions_are_not_judged_by_what_the_net_was_trained_on():
+    case = problem()
+    methods = auto.make(auto.Params()).methods
+    names = {id(method): name for name, method in methods.items()}
+
+    def told(x, of=methods):
+        return [names.get(id(m)) for m in auto.judged(of.values(), x)]
+
+    assert told(case.x) == ["geometry", "kernel", "ridge", "trees"]
+    seen = replace(case.x, trained_on=case.ids)
+    assert told(seen) == ["geometry"]
+    assert told(seen, {n: m for n, m in methods.items() if n != "geometry"}) == [
+        "kernel", "ridge", "trees",
+    ]  # fmt: skip
+    watched = auto.make(auto.Params(methods=("ridge", "dynamics"))).methods
+    assert auto.judged(watched.values(), seen) == [watched["dynamics"]]
+    alone = auto.make(auto.Params(methods=("geometry",)))
+    both = auto.make(auto.Params(methods=("geometry", "ridge")))
+    found = [
+        m.fit_predict(seen, case.ids, case.scores, replace(m.given, combine="best"), RNG(0)).values
+        for m in (alone, both)
+    ]
+    assert np.array_equal(*found, equal_nan=True)

@@ -13,6 +13,7 @@ from core.testing import extrapolators as kit
 CHEAP = {
     "auto": {"methods": ("ridge", "kernel")},
     "dynamics": {"trees": 15},
+    "geometry": {"trees": 15},
     "gnn": {"hidden": 32, "epochs": 30, "members": 2},
     "mlp": {"hidden": 32, "epochs": 25, "lr": 0.01, "batch": 64},
     "trees": {"trees": 15},
