@@ -146,19 +146,24 @@ def search_rows(
     device: str = "cpu",
     how: How = "auto",
     told: Callable[[str], None] | None = None,
+    block: int = BLOCK,
 ) -> Iterator[tuple[slice, Neighbors]]:
     """Neighbours among the rows ``base`` of the rows ``queries`` of ``embeddings`` ``[N, d]``.
 
-    ``how`` auto is approximate where exact would take long; what was done is ``told``. Yields
-    ``(part, neighbors)`` where ``part`` slices ``queries``; ``neighbors.indices`` are positions in
-    ``base``. A query that is itself in ``base`` never finds itself.
+    ``how`` auto is approximate where exact would take long; what was done is ``told``. ``block``
+    rows are copied, normalised and searched at a time. Yields ``(part, neighbors)`` where ``part``
+    slices ``queries``; ``neighbors.indices`` are positions in ``base``. A query that is itself in
+    ``base`` never finds itself.
     """
     project = normalise if metric == "cosine" else _shift(embeddings[base])
+    rows = np.empty((len(base), embeddings.shape[1]), np.float32)
+    for start in range(0, len(base), block):
+        rows[start : start + block] = project(embeddings[base[start : start + block]])
     wanted = how == "approximate" or (
         how == "auto" and approximate.worthwhile(len(base), len(queries))
     )
     index = Index(
-        project(embeddings[base]), threads=threads, device=device,
+        rows, threads=threads, device=device,
         approximately=k if wanted else None,
     )  # fmt: skip
     if told is not None and wanted:
@@ -167,10 +172,10 @@ def search_rows(
     position[base] = np.arange(len(base))
     own = position[queries]
     exclude = own if bool((own >= 0).any()) else None
-    for start in range(0, len(queries), BLOCK):
-        part = slice(start, min(start + BLOCK, len(queries)))
-        block = project(embeddings[queries[part]])
-        yield part, index.search(block, k, None if exclude is None else exclude[part])
+    for start in range(0, len(queries), block):
+        part = slice(start, min(start + block, len(queries)))
+        asked = project(embeddings[queries[part]])
+        yield part, index.search(asked, k, None if exclude is None else exclude[part])
 
 
 def among_all(
@@ -213,7 +218,8 @@ def _shift(base: Floats) -> Callable[[Floats], Floats]:
 
 def refuse_non_finite(rows: Floats) -> None:
     """:class:`RunFailure` when a row of ``[n, d]`` holds NaN or infinity."""
-    bad = len(rows) - int(np.isfinite(rows).all(axis=1).sum())
+    parts = (rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK))
+    bad = len(rows) - sum(int(np.isfinite(part).all(axis=1).sum()) for part in parts)
     if bad:
         raise RunFailure(
             f"{bad} of {len(rows)} embeddings hold NaN or infinite values",
@@ -227,12 +233,10 @@ Search = Callable[[Floats, int], tuple[Floats, Ids]]
 def _faiss_search(base: Floats, threads: int | None) -> Search:
     import faiss
 
-    index = faiss.IndexFlatL2(base.shape[1])
-    index.add(base)
-
     def nearest(queries: Floats, k: int) -> tuple[Floats, Ids]:
         with _limited(threads):
-            squared, indices = index.search(queries, k)
+            # an index would copy the base
+            squared, indices = faiss.knn(queries, base, k)
         return squared, indices
 
     return nearest

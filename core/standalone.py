@@ -25,7 +25,7 @@ from core.files import disk_errors
 from core.metrics import subset_share
 from core.rng import generator
 from core.selection.base import SelectionInput, keep
-from core.units import n_keep
+from core.units import n_keep, parse_size
 
 Progress = Callable[[str, int, int], None]
 
@@ -34,16 +34,18 @@ def extrapolate_files(job: Mapping[str, Any], progress: Progress | None = None) 
     """Predict the scores of all rows of ``job["embeddings"]`` and write ``job["out"]``.
 
     The table has the columns id, score, std (null where measured), source (scored or
-    extrapolated). Gives what is worth saying of it.
+    extrapolated). ``job["max_memory"]``, a size such as "2G", bounds what is held beside the mapped
+    embeddings. Gives what is worth saying of it.
     """
     out = _writable(Path(job["out"]))
     embeddings = read_array(Path(job["embeddings"]), "embeddings")
     ids, scores = read_scores(Path(job["scores"]))
     labels = read_array(Path(job["labels"]), "labels") if job.get("labels") else None
+    limit = _size(job.get("max_memory"))
     found = extrapolate(
         embeddings, ids, scores, labels=labels, method=job["method"],
         options=job.get("options") or {}, seed=int(job.get("seed") or 0),
-        threads=job.get("threads"), progress=progress,
+        threads=job.get("threads"), progress=progress, max_memory=limit,
     )  # fmt: skip
     _write(out, _table(found))
     return {
@@ -94,6 +96,13 @@ def prune_files(job: Mapping[str, Any]) -> dict[str, Any]:
         "policy": job["policy"],
         "subset_share": None if scored is None else subset_share(kept, scored.astype(np.int64)),
     }  # fmt: skip
+
+
+def _size(text: str | None) -> int | None:
+    try:
+        return None if text is None else parse_size(text)
+    except ValueError as error:
+        raise UserError(f"--max-memory: {error}") from None
 
 
 def read_array(path: Path, what: str) -> NDArray[Any]:

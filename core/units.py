@@ -19,6 +19,8 @@ from pydantic_core import core_schema
 
 _DURATION = re.compile(r"^\s*(\d+)\s*(ep|st)\s*$")
 _TIME = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(s|m|h)\s*$")
+_SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([KMGT])(?:i?B)?\s*$", re.IGNORECASE)
+_SIZE_FACTOR = {"K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _TIME_FACTOR = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -101,6 +103,19 @@ class Seconds(_Text):
 
     def __str__(self) -> str:
         return f"{self.value:g}s"
+
+
+def parse_size(text: str) -> int:
+    """Bytes of a size with its unit: "512M", "2G", "1.5GB"; a K is 1024 bytes. Else ValueError."""
+    match = _SIZE.match(text)
+    if match is None:
+        raise ValueError(f"write a size with its unit, such as '512M' or '2G', not {text!r}")
+    return int(Decimal(match.group(1)) * _SIZE_FACTOR[match.group(2).upper()])
+
+
+def size_text(count: int, *, up: bool = False) -> str:
+    """Bytes in whole M, as :func:`parse_size` reads them; ``up``: never less than ``count``."""
+    return f"{-(-count // 2**20) if up else count // 2**20}M"
 
 
 def steps_per_epoch(samples: int, batch: int) -> int:

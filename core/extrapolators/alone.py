@@ -15,10 +15,10 @@ from core.errors import UserError, nearest
 from core.extrapolators.base import Extrapolator, Features, Floats, Ids, others
 from core.extrapolators.choose import Candidate, HeldOut, choose
 from core.extrapolators.mapping import match_distribution
+from core.memory_limit import KEPT_BY, Blocks, blocks
 from core.neighbors import among_all
 
 Progress = Callable[[str, int, int], None]
-_BLOCK = 65536
 _SHOWN = 5  # ids named in an error
 
 
@@ -54,6 +54,7 @@ def extrapolate(
     seed: int = 0,
     threads: int | None = None,
     progress: Progress | None = None,
+    max_memory: int | None = None,
 ) -> Extrapolated:
     """Predict the score of every sample from the scores of a few.
 
@@ -61,6 +62,8 @@ def extrapolate(
     a score; ``scores`` ``[m]``, any unit; ``labels`` ``[N]``, -1 where unknown. ``method`` is an
     extrapolator's name, ``options`` its own options; what they leave open is chosen on a fifth of
     the scored samples, drawn by ``seed``. ``progress(what, done, total)`` is called now and then.
+    ``max_memory``, bytes: what may be held beside the embeddings; the blocks in which they are
+    checked, normalised, searched and predicted follow from it (method ``knn`` only).
     Anything that does not fit together: UserError, before anything is computed.
     """
     made = _method(method, options or {})
@@ -69,8 +72,10 @@ def extrapolate(
             "the extrapolator dynamics reads nets that are trained within a run",
             "start a run with score.cross_fit: 2, or take another method",
         )
-    rows = _checked_embeddings(embeddings, progress)
-    known, values = check_scores(ids, scores, len(rows))
+    _check_shape(embeddings)
+    known, values = check_scores(ids, scores, len(embeddings))
+    limit = _limit(max_memory, embeddings, len(known), method, made)
+    rows = _checked_embeddings(embeddings, limit.checked, progress)
     given = None if labels is None else _checked_labels(labels, len(rows))
     near, notes = None, list[str]()
     if "neighbors" in made.needs:
@@ -80,7 +85,7 @@ def extrapolate(
             progress=None if progress is None else lambda d, n: progress("neighbours", d, n),
         )  # fmt: skip
     x = Features(
-        rows, given, near, threads=threads, told=notes.append,
+        rows, given, near, threads=threads, told=notes.append, block=limit.search,
         progress=None if progress is None else lambda d, n: progress("predictions", d, n),
     )  # fmt: skip
     choice = choose(made, x, known, values[:, None], seed)
@@ -116,18 +121,37 @@ def check_scores(ids: ArrayLike, scores: ArrayLike, count: int) -> tuple[Ids, Fl
     return rows[order], values[order]
 
 
-def _checked_embeddings(embeddings: NDArray[Any], progress: Progress | None) -> NDArray[Any]:
+def _check_shape(embeddings: NDArray[Any]) -> None:
     if embeddings.ndim != 2 or embeddings.dtype.kind not in "fiu":
         raise UserError(
             f"embeddings are {embeddings.dtype} {list(embeddings.shape)}",
             "give numbers [samples, features]",
         )
+
+
+def _limit(
+    max_memory: int | None, embeddings: NDArray[Any], scored: int, method: str, made: Any
+) -> Blocks:
+    if max_memory is None:
+        return Blocks()
+    count, width = embeddings.shape
+    tried = made.candidates(scored) if method in KEPT_BY else [None]
+    return blocks(
+        max_memory, count, scored, width, embeddings.dtype.itemsize,
+        max(getattr(params, "k", 0) for params in tried), method=method,
+        search=getattr(tried[0], "search", ""), metric=getattr(tried[0], "metric", ""),
+    )  # fmt: skip
+
+
+def _checked_embeddings(
+    embeddings: NDArray[Any], step: int, progress: Progress | None
+) -> NDArray[Any]:
     bad: list[int] = []
-    for start in range(0, len(embeddings), _BLOCK):
-        block = np.asarray(embeddings[start : start + _BLOCK], dtype=np.float32)
+    for start in range(0, len(embeddings), step):
+        block = np.asarray(embeddings[start : start + step], dtype=np.float32)
         bad += (start + np.flatnonzero(~np.isfinite(block).all(axis=1))).tolist()
         if progress is not None:
-            progress("embeddings checked", min(start + _BLOCK, len(embeddings)), len(embeddings))
+            progress("embeddings checked", min(start + step, len(embeddings)), len(embeddings))
     if bad:
         raise UserError(f"NaN or infinite values in the embeddings of {_named(bad, 'row')}")
     return embeddings

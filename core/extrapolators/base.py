@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from core.neighbors import Neighbors
+from core.neighbors import BLOCK, Neighbors
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -36,7 +36,8 @@ class Features:
     ``trained_on``: ids that the net behind embeddings and predictions has seen, or None;
     ``threads`` None leaves the library's own choice. ``progress`` may be told how many of how many
     targets are predicted; it may raise, to stop. ``told`` hears how neighbours were found where
-    that is not exact.
+    that is not exact. ``block`` rows are searched and predicted at a time where a method works in
+    blocks.
     """
 
     embeddings: Floats
@@ -49,6 +50,7 @@ class Features:
     device: str = "cpu"
     progress: Callable[[int, int], None] | None = None
     told: Callable[[str], None] | None = None
+    block: int = BLOCK
 
     def __len__(self) -> int:
         return len(self.embeddings)

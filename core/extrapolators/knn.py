@@ -133,7 +133,7 @@ def _search(
 ) -> Iterator[tuple[slice, neighbors.Neighbors]]:
     return neighbors.search_rows(
         x.embeddings, ids, targets, k, metric=params.metric, threads=x.threads, device=x.device,
-        how=params.search, told=x.told,
+        how=params.search, told=x.told, block=x.block,
     )  # fmt: skip
 
 

@@ -28,6 +28,7 @@ def extrapolate(
     assign: list[str],
     seed: int,
     threads: int | None,
+    max_memory: str | None,
     as_json: bool,
 ) -> int:
     """The command; returns the exit code."""
@@ -35,7 +36,7 @@ def extrapolate(
         "job": "extrapolate", "embeddings": str(embeddings.absolute()),
         "scores": str(scores.absolute()), "labels": str(labels.absolute()) if labels else None,
         "out": str(out.absolute()), "method": method, "options": options(assign), "seed": seed,
-        "threads": threads or os.cpu_count(),
+        "threads": threads or os.cpu_count(), "max_memory": max_memory,
     }  # fmt: skip
     found = ask(job, Narrator())
     found["out"] = str(out)

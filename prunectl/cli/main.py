@@ -545,6 +545,10 @@ def extrapolate(
     threads: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="CPU threads; else all cores.")
     ] = None,
+    max_memory: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="Beside the mapped embeddings, such as 2G; method knn."),
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Predict the scores of all samples from the scores of a few, on files of your own."""
@@ -552,7 +556,7 @@ def extrapolate(
 
     return arrays.extrapolate(
         embeddings, scores, out, labels=labels, method=method, assign=assign or [], seed=seed,
-        threads=threads, as_json=as_json,
+        threads=threads, max_memory=max_memory, as_json=as_json,
     )  # fmt: skip
 
 

@@ -81,3 +81,14 @@ def test_an_undefined_correlation_is_said_in_words() -> None:
     assert lines[1] == "chosen: k 5, methods a+b"
     assert lines[2].startswith("held-out rank correlation undefined")
     assert len(lines) == 4
+
+
+def test_a_limit_of_memory_is_kept_or_refused_in_one_line(folder: Path) -> None:
+    ask = (*ASK[:-1], "knn", "--out", "@m.parquet", "--threads", "1", "--max-memory")
+    for size, said in (("1M", "error: --max-memory 1M is too small"), ("2", "error: --max-memory")):
+        told = _invoke(folder, *ask, size)
+        assert told.exit_code == 2 and told.stderr.startswith(said)
+        assert not (folder / "m.parquet").exists()
+    told = _invoke(folder, *ask, "1G")
+    assert told.exit_code == 0, told.stderr
+    assert (folder / "m.parquet").exists()
