@@ -66,7 +66,7 @@ def parse_spec(mapping: Mapping[str, Any], where: str = "the spec") -> Spec:
         raise SpecError(_once([*problems, *_explain(error, known)], own), where) from None
     problems = problems or [
         *_short_training(spec), *_mixed_kinds(spec), *_missing_companions(spec),
-        *_untrained_embedding(spec), *mixing.contradictions(spec),
+        *_untrained_embedding(spec), *_without_losses(spec), *mixing.contradictions(spec),
     ]  # fmt: skip
     if problems:
         raise SpecError(_once(problems, own), where)
@@ -443,6 +443,17 @@ def _mixed_kinds(spec: Spec) -> Iterator[str]:
             )
         elif kind == "given" and score_kind(other.name) == "embedded":
             yield f"score.also: {other.name} needs a net, {spec.score.name} comes without one"
+
+
+def _without_losses(spec: Spec) -> Iterator[str]:
+    """A baseline that weighs samples, with a paradigm that only gives the loss of a batch."""
+    about = registry.describe("paradigm", spec.paradigm.name)
+    if "infobatch" in spec.baselines and not about.constants.get("SAMPLE_LOSSES", True):
+        yield (
+            "baselines: infobatch weighs the loss of each sample, and "
+            f"{spec.paradigm.name} has one "
+            "of a batch only; leave infobatch out"
+        )
 
 
 def _untrained_embedding(spec: Spec) -> Iterator[str]:

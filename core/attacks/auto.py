@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from core.attacks.ball import Ball
+from core.attacks.losses import cross_entropy
+from core.attacks.pgd import Pgd
 from core.attacks.pixels import Pixels
 from core.errors import MachineError, UserError
 from core.models.base import Net
@@ -49,6 +54,42 @@ def withstood(
     net: Net, feed: Feed, ball: Ball, ids: NDArray[np.int64], seed: int = 0
 ) -> NDArray[np.bool_]:
     """Which of the samples ``ids`` the net still gets right, bool ``[n]``, in evaluation mode."""
+    with _attacking(net, feed, ball, ids, seed) as (attack, shown, x, targets):
+        others = min(9, net.head.out_features - 1)
+        attack.apgd_targeted.n_target_classes = attack.fab.n_target_classes = others
+        batch = evaluation_batch(feed.input_shape)
+        found, _ = attack.run_standard_evaluation(x, targets, batch_size=batch)
+        right = torch.eq(shown(found).argmax(1), targets)
+    held: NDArray[np.bool_] = right.cpu().numpy()
+    return held
+
+
+def square_alone(
+    net: Net, feed: Feed, ball: Ball, pgd: Pgd, ids: NDArray[np.int64], seed: int = 0
+) -> NDArray[np.bool_]:
+    """Which of the samples ``ids`` withstand PGD and not Square, which reads no gradients, bool
+    ``[n]``. ``ids`` are such as AutoAttack has fooled: of the others nothing is to be found."""
+    if not len(ids):
+        return np.zeros(0, dtype=bool)
+    with _attacking(net, feed, ball, ids, seed) as (attack, shown, x, targets):
+        generator = torch.Generator(feed.device)
+        generator.manual_seed(derive(seed, "analysis", "attack", 2))
+        found = pgd(shown, cross_entropy(targets), x, generator)
+        left = torch.eq(shown(found).argmax(1), targets)
+        fooled = torch.zeros_like(left)
+        if bool(left.any()):
+            squares = attack.square.perturb(x[left], targets[left])
+            fooled[left] = torch.ne(shown(squares).argmax(1), targets[left])
+    beyond: NDArray[np.bool_] = fooled.cpu().numpy()
+    return beyond
+
+
+@contextmanager
+def _attacking(
+    net: Net, feed: Feed, ball: Ball, ids: NDArray[np.int64], seed: int
+) -> Iterator[tuple[Any, _FromPixels, Tensor, Tensor]]:
+    """The package's attack, the net as it sees it, and pixels and labels of ``ids``; the net is in
+    evaluation mode and torch's random numbers are as before afterwards."""
     check(net.head.out_features)
     pixels, batch = Pixels(feed), evaluation_batch(feed.input_shape)
     targets = feed.targets[torch.from_numpy(ids).to(feed.device)]
@@ -61,12 +102,7 @@ def withstood(
             shown, norm=_NORMS[ball.norm], eps=ball.radius, device=feed.device,
             seed=derive(seed, "analysis", "attack", 1) % (1 << 31),
         )  # fmt: skip
-        others = min(9, net.head.out_features - 1)
-        attack.apgd_targeted.n_target_classes = attack.fab.n_target_classes = others
-        found, _ = attack.run_standard_evaluation(x, targets, batch_size=batch)
-        right = torch.eq(shown(found).argmax(1), targets)
-    held: NDArray[np.bool_] = right.cpu().numpy()
-    return held
+        yield attack, shown, x, targets
 
 
 class _FromPixels(nn.Module):

@@ -41,8 +41,12 @@ LIMITS = {
     "eval_restarts": {"ge": 1},
     "autoattack": {"ge": 0},
 }
+SAMPLE_LOSSES = False
 _MASKED = 0.01
 """A single step that fools this much more than many steps says that gradients are masked."""
+
+_BLIND = 0.05
+"""So is more than this share of samples that Square fools and many steps along gradients do not."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +178,15 @@ class Adversarial(Paradigm):
         if not self.params.autoattack:
             return {}
         ids = auto.chosen(len(feed), self.params.autoattack)
-        held = auto.withstood(self._shown(net), feed, self._ball, ids)
+        shown, pgd = self._shown(net), self._evaluation["robust_accuracy"][0]
+        held = auto.withstood(shown, feed, self._ball, ids)
+        square = auto.square_alone(shown, feed, self._ball, pgd, ids[~held])
+        if square.sum() > _BLIND * len(ids):
+            self._start.warn(
+                f"gradients look masked: of {len(ids)} test samples {int(square.sum())} withstand "
+                f"{self.params.eval_steps} steps of PGD and not Square, which reads no gradients; "
+                "do not trust the robust accuracy, AutoAttack's is nearer the truth"
+            )
         return {"autoattack_accuracy": float(held.mean())}
 
     def _shown(self, net: Net) -> Net:

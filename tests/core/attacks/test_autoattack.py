@@ -10,6 +10,7 @@ import torch
 
 from core.attacks import auto
 from core.attacks.ball import Ball
+from core.attacks.pgd import Pgd
 from core.data.bank import SampleBank
 from core.errors import MachineError, UserError
 from core.models.linear import Linear
@@ -50,6 +51,35 @@ def test_against_a_linear_net_it_is_exact() -> None:
     held = auto.withstood(net, feed, Ball("linf", RADIUS), np.arange(N))
     assert np.array_equal(held, expected)
     assert torch.equal(torch.random.get_rng_state(), state)
+
+
+class Steps(Linear):
+    """The linear net behind steps of a quarter: no gradient comes through them."""
+
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.round(super().features(x) * 4) / 4
+
+
+def test_square_sees_what_masked_gradients_hide() -> None:
+    """PGD stays where it starts, Square needs no gradients; of the plain net it finds nothing."""
+    pytest.importorskip(auto.PACKAGE)
+    rng = np.random.default_rng(0)
+    inputs = rng.integers(0, 256, (N, 5, 5, 1), dtype=np.uint8)
+    ball = Ball("linf", 0.25)
+    found = {}
+    for kind in (Linear, Steps):
+        torch.manual_seed(0)
+        net = kind(25, CLASSES)
+        with torch.no_grad():
+            x = torch.from_numpy(inputs.reshape(N, 25) / 255).float()
+            targets = net.head(net.features(x)).argmax(1).numpy()
+        bank = SampleBank(inputs, targets, tuple("abcd"), (0.0,), (1.0,), "made up")
+        feed = Feed(bank, Compute(torch.device("cpu"), "fp32", 1, True))
+        fooled = auto.square_alone(net, feed, ball, Pgd(ball, 20, 0.06), np.arange(N))
+        found[kind] = float(fooled.mean())
+    assert found[Linear] <= 0.05
+    assert found[Steps] > 0.3
+    assert not len(auto.square_alone(net, feed, ball, Pgd(ball, 2, 0.1), np.arange(0)))
 
 
 def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

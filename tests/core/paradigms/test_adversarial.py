@@ -293,6 +293,24 @@ def test_autoattack_is_run_once_on_the_kept_net(digits: Dataset) -> None:
     assert held.mean() == trained.metrics["autoattack_accuracy"]
 
 
+def test_what_square_alone_fools_is_told(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip(auto.PACKAGE)
+    monkeypatch.setattr(auto, "withstood", lambda net, feed, ball, ids: np.zeros(len(ids), bool))
+    for share in (0.04, 0.06):
+        monkeypatch.setattr(
+            auto, "square_alone",
+            lambda net, feed, ball, pgd, ids, share=share: np.arange(len(ids)) < share * len(ids),
+        )  # fmt: skip
+        said: list[str] = []
+        control, test = Control(), Feed(digits.test, compute())
+        control.warn = said.append  # type: ignore[method-assign]  # a stub for one method
+        paradigm = made(autoattack=100, eval_steps=5)
+        fit(digits, paradigm, recipe("1ep"), 60, test=test, control=control)
+        found = [text for text in said if "Square" in text]
+        assert len(found) == (share > 0.05)
+    assert "of 100 test samples 6 withstand 5 steps of PGD and not Square" in found[0]
+
+
 def test_masked_gradients_are_told(digits: Dataset) -> None:
     """Many steps much too small reach less than one step across the ball."""
     said: list[str] = []

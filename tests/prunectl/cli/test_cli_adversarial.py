@@ -96,3 +96,10 @@ def test_what_is_wrong_is_said_before_anything_is_written(
     assert result.exit_code == 2
     assert says in result.output.replace("\n", " ")
     assert not (tmp_path / "runs").exists()
+
+
+def test_infobatch_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    result = invoke(tmp_path / "runs", "run", "quickstart", more=("baselines=[random,infobatch]",))
+    assert result.exit_code == 2
+    assert "infobatch weighs the loss of each sample, and adversarial has one" in result.stderr
+    assert not (tmp_path / "runs").exists()
