@@ -17,7 +17,15 @@ from pydantic import BaseModel, ValidationError
 from core import mixing, registry
 from core.errors import UserError, nearest
 from core.needs import MEASURED, companions, policy_needs, reads_dynamics, score_kind
-from core.spec import AlsoSpec, DataSpec, ModelSpec, PluginSection, Section, Spec
+from core.spec import (
+    AlsoSpec,
+    DataSpec,
+    ExtrapolateSpec,
+    ModelSpec,
+    PluginSection,
+    Section,
+    Spec,
+)
 
 # Parts of the contract whose implementation is not in this version.
 _LATER = {
@@ -395,7 +403,7 @@ def _lacks_folds(raw: Mapping[str, Any]) -> bool:
     if not isinstance(score, Mapping) or not isinstance(extrapolate, Mapping):
         return False
     return score.get("cross_fit", 0) == 0 and reads_dynamics(
-        str(extrapolate.get("name", "knn")), extrapolate
+        str(extrapolate.get("name", _default(ExtrapolateSpec))), extrapolate
     )
 
 

@@ -19,6 +19,7 @@ _TINY: dict[str, Any] = {
     "seeds": [0],
     "train": {"epochs": "3ep", "batch": 64, "optimizer": {"lr": 0.1}},
     "score": {"name": "el2n", "preset": "ccs", "epoch": 0, "span": 2},
+    "extrapolate": {"name": "knn"},
     "prune": {"rates": [0.3, 0.8]},
     "compute": {"device": "cpu", "threads": 1},
     "tracking": {"enabled": False},

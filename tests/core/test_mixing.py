@@ -29,6 +29,7 @@ def _spec(
             "score": {
                 "name": "dynamic_uncertainty", "record": "eval_pass", "window": {"length": 3},
             },
+            "extrapolate": {"name": "knn"},
             "prune": {"rates": [0.2, 0.5]}, "baselines": ["random", "full"], **more,
         }
     )  # fmt: skip

@@ -201,7 +201,7 @@ def test_a_changed_spec_is_refused_with_the_difference(run: Run, make_spec: Make
 
 
 def test_a_spec_that_is_no_longer_valid(run: Run) -> None:
-    run.spec_file.write_text("train: {epoch: 3ep}\n", encoding="utf-8")
+    run.spec_file.write_text("train: {epohcs: 3ep}\n", encoding="utf-8")
     assert Session(run).run(begin) == 2
     told = [r.event for r in read(run.journal) if isinstance(r.event, ev.Message)][0]
     assert "did you mean 'epochs'" in told.text

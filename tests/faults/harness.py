@@ -37,6 +37,7 @@ SPEC: dict[str, Any] = {
         "window": {"length": 2},
         "record": "extra_forward",
     },
+    "extrapolate": {"name": "knn"},
     "prune": {"rates": [0.5]},
     "baselines": ["random", "full"],
     "reference": "full",

@@ -11,6 +11,7 @@ SPEC: dict[str, Any] = {
     "subset": {"fraction": 0.2},
     "train": {"epochs": "12ep", "batch": 64},
     "score": {"name": "dynamic_uncertainty", "preset": "legacy_se"},
+    "extrapolate": {"name": "knn"},
     "prune": {"rates": [0.5]},
 }
 

@@ -25,6 +25,7 @@ subset: {how: labelled}
 seeds: [0]
 train: {epochs: 3ep, batch: 32, optimizer: {lr: 0.1}}
 score: {name: el2n, preset: ccs, epoch: 0, span: 2}
+extrapolate: {name: knn}
 prune: {rates: [0.5]}
 baselines: [subset_only]
 compute: {device: cpu, threads: 1}

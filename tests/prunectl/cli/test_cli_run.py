@@ -99,10 +99,10 @@ def test_user_errors(
 
 def test_all_problems_of_a_spec_are_listed_at_once(invoke: Callable[..., Any], fake: Use) -> None:
     fake("ok")
-    wrong = ["train.batch=x", "train.epoch=3ep", "model.nam=convnet", "seeds=[1, 1]"]
+    wrong = ["train.batch=x", "train.epohcs=3ep", "model.nam=convnet", "seeds=[1, 1]"]
     result = invoke("run", "quickstart", *(a for w in wrong for a in ("--set", w)))
     assert result.exit_code == 2
-    for said in ("train.batch", "train.epoch: no such key", "model.nam"):
+    for said in ("train.batch", "train.epohcs: no such key", "model.nam"):
         assert said in result.stderr
 
 
