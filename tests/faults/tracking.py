@@ -39,6 +39,7 @@ SPEC: dict[str, Any] = {
     "seeds": [0],
     "train": {"epochs": "4ep", "batch": 64},
     "score": {"name": "el2n", "preset": "ccs", "epoch": 0, "span": 2},
+    "extrapolate": {"name": "knn"},
     "prune": {"rates": [0.5]},
     "baselines": ["random", "full"],
 }
