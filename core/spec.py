@@ -263,7 +263,7 @@ class ExtrapolateSpec(PluginSection):
     """How the scores of all other samples are predicted."""
 
     kind: ClassVar[Kind] = "extrapolator"
-    name: str = "auto"
+    name: str = "knn"
     """Extrapolator: `prunectl plugins extrapolator` lists them."""
 
 
