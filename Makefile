@@ -2,7 +2,7 @@
 PYTHON ?= python
 JOBS ?= 2
 
-.PHONY: check format lint types contracts test soak bench schemas docs
+.PHONY: check format lint types contracts test soak bench quality schemas docs
 
 check: lint types contracts test
 
@@ -35,6 +35,9 @@ bench:
 	$(PYTHON) -m benchmarks.all_scores
 	$(PYTHON) -m benchmarks.tdds_memory
 	$(PYTHON) -m benchmarks.policies
+	$(PYTHON) -m benchmarks.pgd
+	$(PYTHON) -m benchmarks.ann
+	$(PYTHON) -m benchmarks.gnn
 	$(PYTHON) -m benchmarks.augment
 	$(PYTHON) -m benchmarks.bank
 	$(PYTHON) -m benchmarks.prepare
@@ -43,6 +46,10 @@ bench:
 	$(PYTHON) -m benchmarks.plan
 	$(PYTHON) -m benchmarks.tracking
 	$(PYTHON) -m benchmarks.console
+
+# Hours: every predictor on four suites of data, three whole-loop seeds.
+quality:
+	$(PYTHON) -m benchmarks.quality
 
 schemas:
 	$(PYTHON) -m core.schemas
