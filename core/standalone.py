@@ -46,6 +46,7 @@ def extrapolate_files(job: Mapping[str, Any], progress: Progress | None = None) 
         embeddings, ids, scores, labels=labels, method=job["method"],
         options=job.get("options") or {}, seed=int(job.get("seed") or 0),
         threads=job.get("threads"), progress=progress, max_memory=limit,
+        in_sample=bool(job.get("in_sample")),
     )  # fmt: skip
     _write(out, _table(found))
     return {

@@ -55,6 +55,7 @@ def extrapolate(
     threads: int | None = None,
     progress: Progress | None = None,
     max_memory: int | None = None,
+    in_sample: bool = False,
 ) -> Extrapolated:
     """Predict the score of every sample from the scores of a few.
 
@@ -64,6 +65,8 @@ def extrapolate(
     the scored samples, drawn by ``seed``. ``progress(what, done, total)`` is called now and then.
     ``max_memory``, bytes: what may be held beside the embeddings; the blocks in which they are
     checked, normalised, searched and predicted follow from it (method ``knn`` only).
+    ``in_sample``: the net behind the embeddings was trained on the scored samples, so methods that
+    read positions cannot be judged by them; see :mod:`core.extrapolators.auto`.
     Anything that does not fit together: UserError, before anything is computed.
     """
     made = _method(method, options or {})
@@ -85,7 +88,8 @@ def extrapolate(
             progress=None if progress is None else lambda d, n: progress("neighbours", d, n),
         )  # fmt: skip
     x = Features(
-        rows, given, near, threads=threads, told=notes.append, block=limit.search,
+        rows, given, near, trained_on=known if in_sample else None, threads=threads,
+        told=notes.append, block=limit.search,
         progress=None if progress is None else lambda d, n: progress("predictions", d, n),
     )  # fmt: skip
     choice = choose(made, x, known, values[:, None], seed)

@@ -29,6 +29,7 @@ def extrapolate(
     seed: int,
     threads: int | None,
     max_memory: str | None,
+    in_sample: bool,
     as_json: bool,
 ) -> int:
     """The command; returns the exit code."""
@@ -37,6 +38,7 @@ def extrapolate(
         "scores": str(scores.absolute()), "labels": str(labels.absolute()) if labels else None,
         "out": str(out.absolute()), "method": method, "options": options(assign), "seed": seed,
         "threads": threads or os.cpu_count(), "max_memory": max_memory,
+        "in_sample": in_sample,
     }  # fmt: skip
     found = ask(job, Narrator())
     found["out"] = str(out)

@@ -549,6 +549,9 @@ def extrapolate(
         str | None,
         typer.Option(metavar="SIZE", help="Beside the mapped embeddings, such as 2G; method knn."),
     ] = None,
+    in_sample: Annotated[
+        bool, typer.Option("--in-sample", help="The embedding net was trained on what is scored.")
+    ] = False,
     as_json: Json = False,
 ) -> int:
     """Predict the scores of all samples from the scores of a few, on files of your own."""
@@ -556,7 +559,7 @@ def extrapolate(
 
     return arrays.extrapolate(
         embeddings, scores, out, labels=labels, method=method, assign=assign or [], seed=seed,
-        threads=threads, max_memory=max_memory, as_json=as_json,
+        threads=threads, max_memory=max_memory, in_sample=in_sample, as_json=as_json,
     )  # fmt: skip
 
 

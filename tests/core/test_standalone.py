@@ -79,6 +79,21 @@ def test_python_gives_what_the_command_writes(files, case):
     np.testing.assert_allclose(found.predicted[rest], alone.values[rest, 0], atol=1e-6)
 
 
+def test_where_the_net_saw_the_scored_samples_positions_are_not_trusted(files, case):
+    """auto combines what the scored samples can judge, here geometry alone."""
+    job, _, folder = files
+    job |= {"labels": str(folder / "y.npy"), "method": "auto", "options": {"combine": "best"}}
+    found = {}
+    for name, options in (("all", {}), ("geometry", {"methods": ["geometry"]})):
+        for seen in (False, True):
+            given = job | {"in_sample": seen, "options": job["options"] | options}
+            extrapolate_files(given, lambda *_: None)
+            table = pq.read_table(folder / "out.parquet")
+            found[name, seen] = table["score"].to_numpy()
+    assert np.array_equal(found["all", True], found["geometry", True])
+    assert not np.array_equal(found["all", False], found["geometry", False])
+
+
 def test_labels_and_the_neighbour_graph_are_there_for_who_reads_them(files):
     job, _, folder = files
     for name in ("propagate", "ridge"):
