@@ -51,7 +51,12 @@ def test_the_sweep_of_cifar10_says_what_it_takes_and_trains_on_the_true_formats(
     trained = (60 * 2 + 200 * 2 + 100 * 2 * 7) * 3  # subset, full, random and six cells; TRADES-1
     assert 0 < said["sample_passes"] - trained <= 200
     assert not (tmp_path / "runs").exists()
-    axis = ["--axis", "extrapolate.name=knn,gnn,auto", "--axis", "prune.policy=class_balanced,top_k"]
+    axis = [
+        "--axis",
+        "extrapolate.name=knn,gnn,auto",
+        "--axis",
+        "prune.policy=class_balanced,top_k",
+    ]
     done = CliRunner().invoke(app, ["sweep", "adversarial-cifar10", *axis, *common])
     assert done.exit_code == 0, done.output
     summaries = sorted((tmp_path / "runs").glob("*/cells/*/summary.json"))
