@@ -21,6 +21,7 @@ from core.mixing import check_recipe, check_subset, epoch_samples
 from core.needs import (
     MEASURED,
     SAMPLERS,
+    attack_passes,
     companions,
     policy_needs,
     policy_neighbors,
@@ -324,7 +325,9 @@ def _finished(draft: Draft, cells: Sequence[tuple[Spec, DataFacts]]) -> Task:
 def wanted_scores(spec: Spec) -> tuple[Mapping[str, Any], ...]:
     """Resolved sections of the scores to record, the one that is pruned by first."""
     main = {k: v for k, v in spec.score.model_dump(mode="json").items() if k != "also"}
-    of_the_run = {key: main[key] for key in ("nets", "cross_fit")}
+    if main["until"] == "end":  # said only where it is not so, and then part of the score's key
+        del main["until"]
+    of_the_run = {key: main[key] for key in ("nets", "cross_fit", "until") if key in main}
     return (main, *({**a.model_dump(mode="json"), **of_the_run} for a in spec.score.also))
 
 
@@ -598,6 +601,10 @@ def _scoring_passes(
             extra += everything
         else:
             extra += count * len({e for s in sections for e in epochs_read(s, epochs)})
+    if any("until" in s for s in scores):  # validation chooses, so it is a part of the method
+        judged = epochs * spec.data.validation
+        train += judged * attack_passes(spec)
+        extra += judged
     return {"passes": train + extra, "extra_passes": extra}
 
 
