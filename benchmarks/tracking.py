@@ -33,7 +33,7 @@ from core.facts import DataFacts
 from core.files import write_json
 from core.journal import Journal
 from core.locks import holder
-from core.plan import build_graph
+from core.plan.build import build_graph
 from core.runs import Run, State, create_run
 from core.sinks import target
 from core.sinks.ui import command
