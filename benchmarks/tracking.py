@@ -37,7 +37,8 @@ from core.plan.build import build_graph
 from core.runs import Run, State, create_run
 from core.sinks import target
 from core.sinks.ui import command
-from core.spec_load import override, parse_spec, read_yaml
+from core.spec_load import parse_spec, read_yaml
+from core.spec_set import override
 
 RESULT = Path(__file__).parent / "results" / "tracking.md"
 LIMIT = 0.01
