@@ -18,7 +18,8 @@ from core import events as ev
 from core import registry
 from core.data.bank import targets_digest
 from core.models.base import Net
-from core.plan import Task, wanted_scores
+from core.plan.digests import wanted_scores
+from core.plan.tasks import Task
 from core.scores.base import TrainedScore
 from core.spec import ScoreSpec, Spec
 from core.stages.base import Context, Entry, Ids, load, plain

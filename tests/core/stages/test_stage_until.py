@@ -15,7 +15,7 @@ from core import events as ev
 from core import words
 from core.errors import UserError
 from core.facts import DataFacts
-from core.plan import build_graph
+from core.plan.build import build_graph
 from core.spec import Spec
 from core.spec_load import parse_spec
 from core.stages.score import judged_on
