@@ -15,6 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median
+from typing import Any
+
+from typer.main import get_command
 
 from benchmarks.conditions import Others, machine, wait_for_quiet
 from prunectl.cli.main import app
@@ -59,8 +62,9 @@ def seconds(script: Path) -> float:
 
 def measure(rounds: int) -> dict[str, list[float]]:
     """Seconds of every side in every round, after one round that fills the caches."""
-    hidden = sum(command.hidden for command in app.registered_commands)
-    visible = len(app.registered_commands) - hidden
+    program: Any = get_command(app)
+    hidden = sum(command.hidden for command in program.commands.values())
+    visible = len(program.commands) - hidden
     sides = {"bare": BARE.format(visible=visible, hidden=hidden), "prunectl": OURS, "naive": NAIVE}
     with tempfile.TemporaryDirectory() as folder:
         scripts = {name: Path(folder) / f"{name}.py" for name in sides}

@@ -19,7 +19,8 @@ from typing import Any
 from benchmarks.conditions import Others, machine, wait_for_quiet
 from core.facts import DataFacts
 from core.planning import data_key, plan_cells
-from core.spec_load import assigned, parse_spec
+from core.spec_load import parse_spec
+from core.spec_set import assigned
 from core.sweep_spec import SweepSpec, parse_sweep
 
 RESULT = Path(__file__).parent / "results" / "plan.md"

@@ -25,7 +25,8 @@ from core.data.locations import default_cache_root
 from core.data.prepare import prepare_dataset
 from core.files import write_atomic
 from core.pipeline import run_task
-from core.plan import Graph, Task, build_graph
+from core.plan.build import build_graph
+from core.plan.tasks import Graph, Task
 from core.rng import generator
 from core.spec import Spec
 from core.stages import crossfit, train_task

@@ -14,7 +14,7 @@ from benchmarks.quality_cells import Setup, Suite
 from benchmarks.quality_rows import CROSS_FITTED, Row, predictors_code
 from core.files import sha256
 from core.pipeline import run_task
-from core.plan import Task
+from core.plan.tasks import Task
 
 FRACTION = 0.2
 RATES = (0.3, 0.7)

@@ -33,11 +33,12 @@ from core.facts import DataFacts
 from core.files import write_json
 from core.journal import Journal
 from core.locks import holder
-from core.plan import build_graph
+from core.plan.build import build_graph
 from core.runs import Run, State, create_run
 from core.sinks import target
 from core.sinks.ui import command
-from core.spec_load import override, parse_spec, read_yaml
+from core.spec_load import parse_spec, read_yaml
+from core.spec_set import override
 
 RESULT = Path(__file__).parent / "results" / "tracking.md"
 LIMIT = 0.01

@@ -18,7 +18,8 @@ from core.data.bank import Dataset
 from core.files import fsync_file, fsync_folder, write_atomic
 from core.journal import Journal, Record, records_at
 from core.locks import hostname, process_start
-from core.plan import Graph, build_graph
+from core.plan.build import build_graph
+from core.plan.tasks import Graph
 from core.runs import Run, State
 from core.session import versions
 from core.slots import CellJob

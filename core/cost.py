@@ -14,7 +14,8 @@ from statistics import fmean
 from typing import Any
 
 from core.mixing import retraining_budget
-from core.plan import Graph, Task, retrain_passes
+from core.plan.passes import retrain_passes
+from core.plan.tasks import Graph, Task
 
 Row = Mapping[str, Any]
 

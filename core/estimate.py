@@ -26,7 +26,7 @@ from core.models.base import Net
 from core.models.build import build_net, construct
 from core.needs import step_passes
 from core.pipeline import STAGES
-from core.plan import subset_size
+from core.plan.trials import subset_size
 from core.predicted import Predicted
 from core.span import MOMENTS
 from core.spec import ModelSpec, TrainSpec

@@ -41,7 +41,7 @@ def _estimate(job: Mapping[str, Any]) -> dict[str, Any]:
     from core.data.locations import default_cache_root
     from core.data.prepare import prepare_dataset
     from core.estimate import estimate
-    from core.plan import build_graph
+    from core.plan.build import build_graph
     from core.runs import store_folder
     from core.spec_load import parse_spec
     from core.stages.base import Context

@@ -77,3 +77,35 @@ def policy_neighbors(spec: Spec) -> int | None:
     if "neighbors" not in policy_needs(spec.prune.policy):
         return None
     return int(spec.prune.params["k"])
+
+
+def graph_neighbors(spec: Spec) -> int | None:
+    """Neighbours of every sample among all samples that extrapolator or policy read; None: none."""
+    wanted = [k for k in (extrapolator_neighbors(spec), policy_neighbors(spec)) if k is not None]
+    return max(wanted, default=None)
+
+
+def extrapolator_neighbors(spec: Spec) -> int | None:
+    """Neighbours that the spec's extrapolator reads; None: none."""
+    if spec.extrapolate.name == MEASURED:
+        return None
+    return neighbors_read(spec.extrapolate.name, spec.extrapolate.params)
+
+
+def extrapolator_dynamics(spec: Spec) -> bool:
+    """Whether the spec's extrapolator reads cross-fitted nets."""
+    method = spec.extrapolate.name
+    return method != MEASURED and reads_dynamics(method, spec.extrapolate.params)
+
+
+def neighbors_read(method: str, options: Mapping[str, Any]) -> int | None:
+    """Neighbours that an extrapolator reads; None: none. It says so with a literal
+    ``NEEDS = ("neighbors",)`` and, where k may be left open, ``NEIGHBORS``, the most it looks at
+    then."""
+    wanted = []
+    for name in (method, *options.get("methods", ())):  # auto combines several
+        constants = registry.describe("extrapolator", name).constants
+        if "neighbors" in constants.get("NEEDS", ()):
+            k = options.get("k", "auto")
+            wanted.append(int(constants["NEIGHBORS"] if k == "auto" else k))
+    return max(wanted, default=None)

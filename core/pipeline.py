@@ -8,7 +8,7 @@ from typing import Any
 from core import events as ev
 from core.errors import NeedsLabels, PrunectlError, RunFailure, Stopped
 from core.labels import unlabelled
-from core.plan import Task
+from core.plan.tasks import Task
 from core.stages import (
     crossfit,
     direct,

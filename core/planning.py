@@ -13,7 +13,9 @@ from typing import Any
 from core.errors import UserError
 from core.facts import DataFacts
 from core.memory import without_collection
-from core.plan import Graph, Task, build_graph, recorded, wanted_scores
+from core.plan.build import build_graph
+from core.plan.digests import recorded, wanted_scores
+from core.plan.tasks import Graph, Task
 from core.spec import Spec
 from core.spec_load import SpecError
 from core.sweep_spec import Cell, shown

@@ -28,7 +28,8 @@ from core.data.prepare import prepare_dataset
 from core.errors import PrunectlError, RunFailure, Stopped
 from core.leases import lease
 from core.pipeline import run_task, without_label
-from core.plan import Task, build_graph
+from core.plan.build import build_graph
+from core.plan.tasks import Task
 from core.planning import data_key
 from core.runs import store_folder
 from core.spec import Spec

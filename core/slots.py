@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from core.events import Event
 from core.facts import DataFacts
-from core.plan import Graph
+from core.plan.tasks import Graph
 from core.spec import Spec
 
 Told = Literal["not", "in part", "whole"]

@@ -31,7 +31,8 @@ from core.metrics import (
     subset_share,
 )
 from core.needs import SAMPLERS, direction, score_kind
-from core.plan import Task, Trial, subset_size, trials
+from core.plan.tasks import Task
+from core.plan.trials import Trial, subset_size, trials
 from core.runs import REPORT, Run
 from core.sinks import target
 from core.spec import Spec

@@ -17,7 +17,8 @@ from core.data.prepare import prepare_dataset
 from core.estimate import cannot_pay, seconds_per_pass
 from core.models.build import construct
 from core.pipeline import STAGES
-from core.plan import Graph, Task, build_graph
+from core.plan.build import build_graph
+from core.plan.tasks import Graph, Task
 from core.planning import SweepPlan, data_key, plan_cells
 from core.runs import store_folder
 from core.span import MOMENTS

@@ -17,7 +17,8 @@ from typing import Any
 
 from core.errors import UserError
 from core.spec import Spec
-from core.spec_load import assigned, parse_spec
+from core.spec_load import parse_spec
+from core.spec_set import assigned
 
 _PAIRS = 4000
 _SAMPLE = 50

@@ -20,7 +20,8 @@ import yaml
 from core.errors import UserError, nearest
 from core.memory import without_collection
 from core.spec import Spec
-from core.spec_load import SpecError, assigned, override, parse_spec, read_yaml
+from core.spec_load import SpecError, parse_spec, read_yaml
+from core.spec_set import assigned, override
 from core.sweep_product import combined_specs
 from core.units import digest
 

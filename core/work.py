@@ -21,7 +21,8 @@ from core.labels import with_added
 from core.leases import lease
 from core.locks import hostname
 from core.pipeline import run_graph
-from core.plan import Task, build_graph
+from core.plan.build import build_graph
+from core.plan.tasks import Task
 from core.predicted import write_predicted
 from core.runs import Run, store_folder
 from core.session import Session, versions

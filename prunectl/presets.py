@@ -103,7 +103,8 @@ def load_spec(
 
     ``seeds`` is their number: 0, 1, ... Problems are raised as one UserError listing them all.
     """
-    from core.spec_load import override, parse_spec  # pydantic: not for listings
+    from core.spec_load import parse_spec  # pydantic: not for listings
+    from core.spec_set import override  # pydantic: not for listings
 
     mapping, where = load_mapping(source)
     mapping = override(mapping, assignments or [])

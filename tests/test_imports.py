@@ -19,7 +19,7 @@ FRONT_ENDS = {"prunectl", "typer", "textual", "rich"}
 # Engine modules that front ends import; none may need what only a worker has.
 LIGHT_CORE = [
     "core", "core.artifacts", "core.cost", "core.data.locations", "core.errors", "core.events",
-    "core.files", "core.journal", "core.leases", "core.locks", "core.plan", "core.registry",
+    "core.files", "core.journal", "core.leases", "core.locks", "core.plan.build", "core.registry",
     "core.replay", "core.rng", "core.runs", "core.session", "core.spec", "core.spec_load",
     "core.store", "core.units",
 ]  # fmt: skip

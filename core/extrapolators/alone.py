@@ -189,7 +189,7 @@ def _method(name: str, options: Mapping[str, Any]) -> Extrapolator[Any]:
 
 
 def _graph_neighbors(name: str, options: Mapping[str, Any]) -> int:
-    from core.plan import neighbors_read
+    from core.needs import neighbors_read
 
     return neighbors_read(name, registry.validate_params("extrapolator", name, options)) or 1
 

@@ -16,7 +16,8 @@ from core.sinks.conclusion import NOTE, conclude, note
 from core.sinks.nodes import PARENT, Node
 from core.sinks.params import own_method, united
 from core.sinks.projection import Projection, environment
-from core.spec_load import assigned, parse_spec
+from core.spec_load import parse_spec
+from core.spec_set import assigned
 
 Summaries = Mapping[str, Mapping[str, Any]]
 

@@ -22,7 +22,7 @@ from core import registry
 from core.data.bank import Dataset, targets_digest
 from core.errors import Stopped
 from core.models.build import identity
-from core.plan import Graph, Task
+from core.plan.tasks import Graph, Task
 from core.spec import Spec
 from core.store import Seal, Store, make_key
 from core.training.devices import Compute

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.data.bank import targets_digest
-from core.plan import Task
+from core.plan.tasks import Task
 from core.rng import generator
 from core.span import moments
 from core.stages.base import Context, Entry, Ids, array_digest, load, plain

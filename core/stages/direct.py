@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from core import registry
 from core.data.bank import targets_digest
 from core.extrapolators.mapping import match_distribution
-from core.plan import Task
+from core.plan.tasks import Task
 from core.stages.base import Context, Entry, Ids, load, plain
 from core.stages.score import ROLE, watching
 from core.stages.train_task import by_train, train_epochs

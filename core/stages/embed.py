@@ -14,7 +14,7 @@ from core import embeddings as files
 from core import events as ev
 from core.models.base import Net
 from core.models.build import build_net, identity
-from core.plan import Task
+from core.plan.tasks import Task
 from core.spec import ModelSpec
 from core.stages import train_task
 from core.stages.base import Context, Entry, metered

@@ -21,7 +21,7 @@ from core.data.bank import targets_digest
 from core.extrapolators.base import Features, Floats, Ids
 from core.extrapolators.choose import Candidate, Choice, choose, judged
 from core.extrapolators.mapping import match_distribution
-from core.plan import Task
+from core.plan.tasks import Task
 from core.stages import crossfit, neighbors, train_task
 from core.stages.base import Context, Entry, metered
 from core.stages.score import score_keys, subset_scores

@@ -16,7 +16,8 @@ from core import registry
 from core.data.bank import targets_digest
 from core.errors import UserError
 from core.needs import score_kind
-from core.plan import Task, wanted_scores
+from core.plan.digests import wanted_scores
+from core.plan.tasks import Task
 from core.rng import generator
 from core.spec import AlsoSpec, Spec
 from core.stages.base import Context, Entry, load, metered

@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from core import events as ev
+from core.needs import graph_neighbors
 from core.neighbors import Neighbors, among_all
-from core.plan import Task, graph_neighbors
+from core.plan.tasks import Task
 from core.stages.base import Context, Entry, load, metered
 
 

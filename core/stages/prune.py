@@ -12,7 +12,8 @@ import numpy as np
 from core import registry
 from core.data.bank import targets_digest
 from core.errors import UserError
-from core.plan import Graph, Task, Trial, subset_size
+from core.plan.tasks import Graph, Task
+from core.plan.trials import Trial, subset_size
 from core.rng import generator
 from core.selection.base import keep
 from core.stages.base import Context, Entry, metered

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.plan import Task
+from core.plan.tasks import Task
 from core.stages.base import Context, Entry, Ids
 from core.stages.score import produce_scoring, scoring_entries
 

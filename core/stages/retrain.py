@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from core.needs import SAMPLERS
-from core.plan import Task, retrain_steps
+from core.plan.passes import retrain_steps
+from core.plan.tasks import Task
 from core.stages.base import Context, Entry, Ids, load, plain
 from core.stages.rows import trial_of
 from core.stages.train_task import Training, save_net

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from core import registry
 from core.needs import companions, direction, policy_needs
-from core.plan import Task, Trial
+from core.plan.tasks import Task
+from core.plan.trials import Trial
 from core.rng import generator
 from core.selection.base import SelectionInput
 from core.stages import direct, measure, neighbors

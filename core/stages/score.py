@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from core import events as ev
 from core import registry
 from core.models.base import Net
-from core.plan import Task, wanted_scores
+from core.plan.digests import wanted_scores
+from core.plan.tasks import Task
 from core.spec import ScoreSpec, Spec
 from core.stages.base import Context, Entry, Ids, load, plain
 from core.stages.train_task import by_train, save_net, train_epochs, weights_digest

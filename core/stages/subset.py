@@ -13,7 +13,8 @@ import numpy as np
 from core import events as ev
 from core.data.bank import REAL, targets_digest
 from core.errors import UserError
-from core.plan import Task, subset_size
+from core.plan.tasks import Task
+from core.plan.trials import subset_size
 from core.rng import generator
 from core.stages.base import Context, Entry, Ids, array_digest, metered, plain
 

@@ -26,7 +26,7 @@ from core.mixing import epoch_samples
 from core.models.base import Net
 from core.models.build import build_net, construct
 from core.paradigms.base import Paradigm
-from core.plan import Task
+from core.plan.tasks import Task
 from core.rng import derive
 from core.spec import ModelSpec, TrainSpec
 from core.stages.base import Context, Ids, Meter, metered, plain

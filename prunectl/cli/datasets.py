@@ -17,7 +17,8 @@ from core.data import cache
 from core.data.cache import Entry
 from core.data.locations import default_cache_root
 from core.errors import PrunectlError, UserError
-from core.spec_load import override, parse_data
+from core.spec_load import parse_data
+from core.spec_set import override
 from prunectl import words
 from prunectl.cli import output
 from prunectl.cli.pace import Pace

@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Collection, Mapping
 
-from core.plan import Graph, Task
+from core.plan.tasks import Graph, Task
 
 
 class Schedule:

@@ -26,7 +26,7 @@ from core.errors import (
 )
 from core.journal import Record
 from core.locks import hostname
-from core.plan import Task
+from core.plan.tasks import Task
 from core.planning import SweepPlan, data_key, plan_cells
 from core.runs import Run
 from core.session import Session, differences, versions

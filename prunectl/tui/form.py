@@ -18,7 +18,8 @@ from core.errors import PrunectlError, UserError
 from core.files import disk_errors, write_atomic
 from core.runs import runs_folder
 from core.spec import PluginSection, Spec
-from core.spec_load import SpecError, override, parse_spec, read_yaml
+from core.spec_load import SpecError, parse_spec, read_yaml
+from core.spec_set import override
 from prunectl.presets import all_presets, find_preset, folders
 from prunectl.tui.fields import Field, fields_of, is_yaml, text_of
 

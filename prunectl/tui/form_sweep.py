@@ -12,7 +12,8 @@ import yaml
 
 from core.errors import PrunectlError
 from core.spec import Spec
-from core.spec_load import SpecError, override
+from core.spec_load import SpecError
+from core.spec_set import override
 from core.sweep_spec import SweepSpec, parse_sweep
 from prunectl.presets import load_mapping
 from prunectl.tui.fields import Field, fields_of, is_yaml, text_of

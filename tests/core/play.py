@@ -17,7 +17,8 @@ from core.data.locations import default_cache_root
 from core.data.prepare import prepare_dataset
 from core.errors import Stopped
 from core.pipeline import run_graph
-from core.plan import Graph, build_graph
+from core.plan.build import build_graph
+from core.plan.tasks import Graph
 from core.runs import Run, create_run
 from core.session import versions
 from core.spec import Spec

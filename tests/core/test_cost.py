@@ -9,7 +9,8 @@ import pytest
 
 from core.cost import Ledger, predicted_rows
 from core.facts import DataFacts
-from core.plan import Graph, build_graph
+from core.plan.build import build_graph
+from core.plan.tasks import Graph
 from core.spec import Spec
 
 Make = Callable[..., Spec]

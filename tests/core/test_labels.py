@@ -16,7 +16,8 @@ from core.data.prepare import prepare_dataset
 from core.errors import UserError
 from core.facts import DataFacts
 from core.labels import FILE, add_labels, read_added, unlabelled, with_added
-from core.plan import build_graph, subset_size
+from core.plan.build import build_graph
+from core.plan.trials import subset_size
 from core.runs import Run
 from core.spec import Spec
 

@@ -10,7 +10,8 @@ import pytest
 from core.agreement import of_generated
 from core.errors import UserError
 from core.facts import DataFacts
-from core.plan import build_graph, subset_size
+from core.plan.build import build_graph
+from core.plan.trials import subset_size
 from core.spec import Spec
 from core.spec_load import SpecError, parse_spec
 from core.stages.subset import real_first

@@ -9,15 +9,12 @@ from typing import Any
 import pytest
 
 from core.errors import UserError
-from core.plan import (
-    DataFacts,
-    Graph,
-    build_graph,
-    graph_neighbors,
-    retrain_steps,
-    subset_size,
-    trials,
-)
+from core.facts import DataFacts
+from core.needs import graph_neighbors
+from core.plan.build import build_graph
+from core.plan.passes import retrain_steps
+from core.plan.tasks import Graph
+from core.plan.trials import subset_size, trials
 from core.spec import Spec
 from core.spec_load import parse_spec
 from core.units import n_keep, sample_passes

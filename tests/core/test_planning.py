@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core.facts import DataFacts
-from core.plan import build_graph
+from core.plan.build import build_graph
 from core.planning import SweepPlan, data_key, plan_cells
 from core.spec_load import SpecError
 from core.sweep_spec import parse_sweep

@@ -12,7 +12,7 @@ from core import work as worker
 from core.data.locations import default_cache_root
 from core.data.prepare import prepare_dataset
 from core.estimate import forecast
-from core.plan import build_graph
+from core.plan.build import build_graph
 from core.predicted import Predicted, of_estimate, read_predicted, write_predicted
 from core.runs import Run, create_run
 from core.spec import Spec

@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from core.errors import UserError
 from core.spec import Spec, TrackingSpec
-from core.spec_load import SpecError, override, parse_spec, read_yaml
+from core.spec_load import SpecError, parse_spec, read_yaml
+from core.spec_set import override
 
 Plain = Callable[..., dict[str, Any]]
 Make = Callable[..., Spec]

@@ -12,7 +12,8 @@ import pytest
 from core.errors import UserError
 from core.facts import DataFacts
 from core.needs import MEASURED
-from core.plan import Graph, Task, build_graph
+from core.plan.build import build_graph
+from core.plan.tasks import Graph, Task
 from core.spec import ExtrapolateSpec, Spec
 from core.spec_load import parse_spec
 from core.uniting import Blocks

@@ -13,7 +13,8 @@ from core import events as ev
 from core.files import write_atomic, write_json
 from core.journal import Journal, read
 from core.locks import hostname, process_start
-from core.plan import Task, trials
+from core.plan.tasks import Task
+from core.plan.trials import trials
 from core.planning import data_key, plan_cells
 from core.runs import State
 from core.sinks import target

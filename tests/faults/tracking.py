@@ -24,7 +24,8 @@ from core.facts import DataFacts
 from core.files import write_json
 from core.journal import Journal, read
 from core.locks import hostname, process_start
-from core.plan import Task, build_graph
+from core.plan.build import build_graph
+from core.plan.tasks import Task
 from core.runs import Run, State, create_run
 from core.sinks import target
 from core.sinks.projection import Projection

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from core.data.locations import default_cache_root
 from core.data.prepare import prepare_dataset
-from core.spec_load import override, parse_spec, read_yaml
+from core.spec_load import parse_spec, read_yaml
+from core.spec_set import override
 from prunectl import presets
 from prunectl.cli.main import app
 

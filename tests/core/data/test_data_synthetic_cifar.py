@@ -14,7 +14,8 @@ from core.data._npz import open_members
 from core.data.prepare import prepare_dataset
 from core.errors import UserError
 from core.spec import Spec
-from core.spec_load import override, parse_spec
+from core.spec_load import parse_spec
+from core.spec_set import override
 from core.testing.data import PlainDataSpec
 
 

@@ -10,7 +10,7 @@ from faults.tracking import EPOCHS, STEPS, Story, loss_at, summary_of
 
 from core import events as ev
 from core.journal import Record, read
-from core.plan import Task
+from core.plan.tasks import Task
 from core.sinks import names
 from core.sinks.conclusion import NOTE
 from core.sinks.nodes import EpochCurve, Node

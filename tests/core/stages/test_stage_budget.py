@@ -15,7 +15,8 @@ from core import words
 from core.cost import Ledger
 from core.errors import UserError
 from core.facts import DataFacts
-from core.plan import build_graph, retrain_steps
+from core.plan.build import build_graph
+from core.plan.passes import retrain_steps
 from core.report.facts import facts_of
 from core.report.sections.cost import cost
 from core.schemas.summary import SummaryDocument

@@ -14,7 +14,7 @@ from core import events as ev
 from core.errors import UserError
 from core.facts import DataFacts
 from core.metrics import spearman
-from core.plan import build_graph
+from core.plan.build import build_graph
 from core.span import moments
 from core.spec import Spec
 from core.stages.base import load

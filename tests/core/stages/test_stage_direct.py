@@ -13,7 +13,7 @@ from play import Player, Story
 from core import events as ev
 from core.errors import UserError
 from core.facts import DataFacts
-from core.plan import build_graph
+from core.plan.build import build_graph
 from core.spec import Spec
 
 Make = Callable[..., Spec]
@@ -105,6 +105,6 @@ def test_where_it_cannot_be(make_spec: Make, monkeypatch: pytest.MonkeyPatch) ->
     facts = DataFacts(1258, 539, 10, "f", n_labelled=600)
     with pytest.raises(UserError, match="658 samples have none"):
         build_graph([(make_spec(baselines=["direct"]), facts)])
-    monkeypatch.setattr("core.plan.score_kind", lambda name: "embedded")
+    monkeypatch.setattr("core.plan.scoring.score_kind", lambda name: "embedded")
     with pytest.raises(UserError, match="scores every sample anyway"):
         build_graph([(make_spec(baselines=["direct"]), DataFacts(1258, 539, 10, "f"))])

@@ -19,7 +19,7 @@ from core.errors import UserError
 from core.estimate import disk_bytes, estimate
 from core.facts import DataFacts
 from core.models.build import build_net
-from core.plan import build_graph
+from core.plan.build import build_graph
 from core.spec import DataSpec, ModelSpec, Spec
 from core.spec_load import SpecError, parse_spec
 from core.stages.base import Context

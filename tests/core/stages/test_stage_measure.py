@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from core import events as ev
 from core.artifacts import read_kept
 from core.facts import DataFacts
-from core.plan import build_graph
+from core.plan.build import build_graph
 from core.schemas.summary import SummaryDocument
 from core.spec import Spec
 from core.spec_load import SpecError, parse_spec

@@ -13,7 +13,7 @@ from play import Player
 
 from core import events as ev
 from core.facts import DataFacts
-from core.plan import build_graph
+from core.plan.build import build_graph
 from core.spec import Spec
 from core.stages.base import load
 

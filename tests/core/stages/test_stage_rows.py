@@ -14,7 +14,7 @@ from play import Player, Story
 from core.artifacts import read_kept
 from core.errors import UserError
 from core.facts import DataFacts
-from core.plan import build_graph
+from core.plan.build import build_graph
 from core.rng import generator
 from core.selection import beta, coverage
 from core.selection.base import SelectionInput, keep

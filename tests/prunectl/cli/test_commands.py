@@ -16,7 +16,8 @@ from core.runs import Run
 from prunectl.cli import completion, output
 from prunectl.cli.main import app
 
-COMMANDS = [c.name or c.callback.__name__ for c in app.registered_commands if c.callback]  # type: ignore[union-attr]
+PROGRAM: Any = typer.main.get_command(app)
+COMMANDS = list(PROGRAM.commands)
 
 
 def _invoke(*arguments: str) -> Any:
@@ -27,7 +28,7 @@ def test_the_commands_of_this_version() -> None:
     assert set(COMMANDS) == {
         "run", "resume", "attach", "stop", "logs", "ls", "show", "rm", "restore", "presets",
         "plugins", "doctor", "where", "sync", "ui", "tui", "sweep", "cancel", "compare", "export",
-        "gc", "du", "report", "extrapolate", "prune",
+        "gc", "du", "report", "extrapolate", "prune", "data",
     }  # fmt: skip
 
 
@@ -84,7 +85,7 @@ def test_the_shell_completes_runs_and_presets(new_run: Run, runs: Path) -> None:
 
 
 def test_completion_of_a_missing_folder_is_empty(tmp_path: Path) -> None:
-    context: Any = typer.Context(typer.main.get_command(app))
+    context: Any = typer.Context(PROGRAM)
     context.params["runs_dir"] = tmp_path / "none"
     assert completion.run_ids(context, "") == []
     assert completion.trashed_ids(context, "") == []

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from core.plan import Graph, Task
+from core.plan.tasks import Graph, Task
 from prunectl.sweep.schedule import Schedule
 
 

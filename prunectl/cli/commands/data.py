@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from prunectl.cli import completion
+from prunectl.cli.commands.options import Json, Yes
 
 app = typer.Typer(
     help="Prepare datasets, list, check and remove what is prepared.",
@@ -15,7 +16,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Json = Annotated[bool, typer.Option("--json", help="JSON on stdout and nothing else.")]
 _ID = "Id or unique prefix, as `prunectl data ls` shows it."
 Ids = Annotated[
     list[str], typer.Argument(metavar="ID...", help=_ID, autocompletion=completion.dataset_ids)
@@ -97,7 +97,7 @@ def verify(
 @app.command(epilog="Example: prunectl data rm folder-3f2a --yes")
 def rm(
     names: Ids,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
 ) -> int:
     """Delete prepared data; the source is not touched, and a run prepares it again."""
     from prunectl.cli import datasets

@@ -1,0 +1,61 @@
+"""Sample passes of trainings: one is one sample shown to a net once, with backward or not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from core.facts import DataFacts
+from core.mixing import epoch_samples
+from core.needs import step_passes
+from core.span import epochs_read
+from core.spec import Spec
+from core.units import sample_passes
+
+
+def scoring_passes(
+    spec: Spec, facts: DataFacts, count: int, scores: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Fields of a task: ``passes`` of a scoring run on ``count`` samples, and how many of them are
+    ``extra_passes``, made to record a score only."""
+    length, batch = epoch_samples(spec.train, count, facts), spec.train.batch
+    shown = sample_passes(spec.train.epochs.steps(length, batch), length, batch)
+    train = shown * step_passes(spec)
+    epochs = spec.train.epochs.epochs(length, batch)
+    extra = 0
+    for mode, everything in (("extra_forward", shown), ("eval_pass", epochs * count)):
+        sections = [s for s in scores if s.get("record") == mode]
+        if any("span" not in s for s in sections):  # an epoch that is cut short counts as well
+            extra += everything
+        else:
+            extra += count * len({e for s in sections for e in epochs_read(s, epochs)})
+    return {"passes": train + extra, "extra_passes": extra}
+
+
+def direct_passes(
+    spec: Spec, facts: DataFacts, size: int, scores: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """A scoring run, and the other samples after each epoch that some score reads."""
+    length = epoch_samples(spec.train, size, facts)
+    epochs = spec.train.epochs.epochs(length, spec.train.batch)
+    read: set[int] = set()
+    for section in scores:
+        read |= set(epochs_read(section, epochs) if "span" in section else range(epochs))
+    own = scoring_passes(spec, facts, size, scores)
+    extra = (facts.n_train - size) * len(read)
+    return {"passes": own["passes"] + extra, "extra_passes": own["extra_passes"] + extra}
+
+
+def retrain_steps(spec: Spec, facts: DataFacts, kept: int) -> int:
+    """Optimiser steps of a retraining on ``kept`` samples; ``budget: steps`` takes full's.
+
+    With ``budget: seconds`` it is about as many as in full too: steps of a batch cost alike."""
+    recipe = spec.retrain
+    count = kept if recipe.budget == "epochs" else facts.n_train
+    return recipe.epochs.steps(epoch_samples(recipe, count, facts), recipe.batch)
+
+
+def retrain_passes(spec: Spec, facts: DataFacts, kept: int) -> int:
+    """Sample passes of a retraining on ``kept`` samples."""
+    steps, length = retrain_steps(spec, facts, kept), epoch_samples(spec.retrain, kept, facts)
+    return sample_passes(steps, length, spec.retrain.batch) * step_passes(spec)
