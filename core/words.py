@@ -201,6 +201,22 @@ def _of_generated(row: Mapping[str, Any]) -> str:
     return said
 
 
+def ended(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Where validation ended scores, of the rows of ``summary.extrapolation``, a line each; empty
+    where it did not choose."""
+    return "\n".join(_ended(row) for row in rows if row.get("until"))
+
+
+def _ended(row: Mapping[str, Any]) -> str:
+    nets = row["until"]
+    where = " and ".join(f"epoch {net['epoch']} of {net['of']}" for net in nets)
+    best = ", ".join(f"{percent(net['accuracy'], 1)}%" for net in nets)
+    return (
+        f"{row['score']}, seed {row['seed']}, ends with {where}, the best on the validation "
+        f"samples ({best} right)"
+    )
+
+
 def _spoken(values: Mapping[str, Any]) -> str:
     if values["spearman"] is None:
         return f"undefined (n = {count(values['n'])})"

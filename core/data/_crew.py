@@ -7,34 +7,36 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import IO, Any, cast
 
-from core.data._decoder import Target, decode_chunk, receive, send
+from core.data._decoder import Place, Target, decode_chunk, job, opening, receive, send
 from core.errors import MachineError
 
 _TICK_SECONDS = 0.25
 
 Jobs = Iterator[tuple[int, list[str | bytes]]]
 """(chunk, its pictures)."""
+Where = Callable[[int], Place]
+"""Where the pictures of a chunk go."""
 Answers = Iterator[tuple[int, int, dict[str, Any]] | None]
 """(chunk, number of pictures, what :func:`decode_chunk` answers); None where nothing is new."""
 
 
-def inline(target: Target, rows: int, jobs: Jobs, workers: int) -> Answers:
+def inline(target: Target, where: Where, jobs: Jobs, workers: int) -> Answers:
     """One after the other in this process: for few pictures a start of processes costs more."""
     for chunk, sources in jobs:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            answer = decode_chunk(target, chunk * rows, sources)
+            answer = decode_chunk(target, where(chunk), sources)
         yield chunk, len(sources), answer
 
 
-def in_processes(target: Target, rows: int, jobs: Jobs, workers: int) -> Answers:
+def in_processes(target: Target, where: Where, jobs: Jobs, workers: int) -> Answers:
     """By ``workers`` processes, in the order they finish; a None now and then keeps the caller
     awake. MachineError when a process dies; an error of ``jobs`` is raised here."""
-    crew = _Crew(target, rows, jobs, workers)
+    crew = _Crew(target, where, jobs, workers)
     try:
         yield from crew.answers()
     finally:
@@ -42,9 +44,9 @@ def in_processes(target: Target, rows: int, jobs: Jobs, workers: int) -> Answers
 
 
 class _Crew:
-    def __init__(self, target: Target, rows: int, jobs: Jobs, workers: int) -> None:
+    def __init__(self, target: Target, where: Where, jobs: Jobs, workers: int) -> None:
         self._target = target
-        self._rows = rows
+        self._where = where
         self._jobs = jobs
         self._one_at_a_time = threading.Lock()
         self._said: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -96,16 +98,13 @@ class _Crew:
         self._said.put(None)
 
     def _talk(self, to: IO[bytes], back: IO[bytes]) -> None:
-        target = self._target
-        send(to, {"file": target.file, "shape": target.shape, "size": target.size})
+        send(to, opening(self._target))
         while not self._over.is_set():
             with self._one_at_a_time:
                 chunk, sources = next(self._jobs, (-1, []))
             if chunk < 0:
                 return
-            blobs = [source for source in sources if isinstance(source, bytes)]
-            told = [len(s) if isinstance(s, bytes) else s for s in sources]
-            send(to, {"first": chunk * self._rows, "sources": told}, blobs)
+            send(to, *job(self._where(chunk), sources))
             self._said.put((chunk, len(sources), receive(back)[0]))
 
 

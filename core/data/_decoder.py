@@ -1,13 +1,15 @@
 """A decoding process: ``python -P -m core.data._decoder`` reads jobs from stdin, writes pixels into
-a file and answers on stdout. It loads neither torch nor the rest of ``core``, and it ends when its
+files and answers on stdout. It loads neither torch nor the rest of ``core``, and it ends when its
 stdin does, so none outlives its parent, however that died.
 
-A message is two lengths (JSON, bytes), JSON, bytes. The first names the file and the shape; each
-further one is a chunk: of each picture its path, or the length of its bytes, which follow.
+A message is two lengths (JSON, bytes), JSON, bytes. The first names the files and the shape; each
+further one is a chunk: where its pictures go, and of each its path, or the length of its bytes,
+which follow.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import struct
@@ -15,24 +17,27 @@ import sys
 import warnings
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import IO, Any
 
 import numpy as np
 
 from core.data._pixels import Broken, Pixels, decode
+from core.data._sums import channel_sums
 
 _LENGTHS = struct.Struct(">QQ")
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where pixels go: a flat file of uint8 [N, height, width, channels].
+    """Where pixels go: a file of each part of the dataset, uint8 [N, height, width, channels] after
+    a header of so many bytes.
 
     ``size`` is the side pictures are brought to, None when they have to be of this shape already.
     """
 
-    file: str
+    files: tuple[str, ...]
+    headers: tuple[int, ...]
     shape: tuple[int, int, int]
     size: int | None
 
@@ -43,27 +48,47 @@ class Target:
         return height * width * channels
 
 
-def decode_chunk(target: Target, first: int, sources: Sequence[str | bytes]) -> dict[str, Any]:
-    """Decode the rows ``first``... into the file; the answer for the parent.
+@dataclass(frozen=True)
+class Place:
+    """Where the pictures of a chunk go: ``part`` of each picture, and in the file of each part the
+    row of the ``first`` one; the others of that part follow."""
 
-    ``crc`` of the pixels; ``broken``: [[row, why]]; ``odd``: [[row, height, width]] of pictures
-    with another shape. Rows of both stay black.
+    part: list[int]
+    first: list[int]
+
+
+def decode_chunk(target: Target, place: Place, sources: Sequence[str | bytes]) -> dict[str, Any]:
+    """Decode pictures into the files; the answer for the parent.
+
+    ``crc`` of the pixels, part after part; ``sums`` over the first part's channels;
+    ``broken``: [[number in the chunk, why]]; ``odd``: [[number, height, width]] of pictures with
+    another shape. Both are left black.
     """
-    block: Pixels = np.zeros((len(sources), *target.shape), dtype=np.uint8)
+    block: Pixels = np.empty((len(sources), *target.shape), dtype=np.uint8)
+    part = np.array(place.part[: len(sources)], dtype=np.int64)
+    slots = np.empty(len(sources), dtype=np.int64)
+    slots[np.argsort(part, kind="stable")] = np.arange(len(sources))
     broken: list[tuple[int, str]] = []
     odd: list[tuple[int, int, int]] = []
-    for i, source in enumerate(sources):
+    for i, (slot, source) in enumerate(zip(slots.tolist(), sources, strict=True)):
         try:
             pixels = decode(source, target.size, target.shape[2])
         except Broken as error:
-            broken.append((first + i, str(error)))
+            broken.append((i, str(error)))
+            block[slot] = 0
             continue
         if pixels.shape == target.shape:
-            block[i] = pixels
+            block[slot] = pixels
         else:
-            odd.append((first + i, *pixels.shape[:2]))
-    _write(target, first, block)
-    return {"crc": zlib.crc32(block.data), "broken": broken, "odd": odd}
+            odd.append((i, *pixels.shape[:2]))
+            block[slot] = 0
+    counts = np.bincount(part, minlength=len(target.files)).tolist()
+    start = 0
+    for number, count in enumerate(counts):
+        _write(target, number, place.first[number], block[start : start + count])
+        start += count
+    sums = channel_sums(block[: counts[0]]).tolist()
+    return {"crc": zlib.crc32(block.data), "sums": sums, "broken": broken, "odd": odd}
 
 
 def send(stream: IO[bytes], message: dict[str, Any], blob: Sequence[bytes] = ()) -> None:
@@ -87,12 +112,26 @@ def receive(stream: IO[bytes]) -> tuple[dict[str, Any], bytes]:
     return json.loads(message), rest
 
 
-def _write(target: Target, first: int, block: Pixels) -> None:
+def opening(target: Target) -> dict[str, Any]:
+    """The first message to a decoding process."""
+    return asdict(target)
+
+
+def job(place: Place, sources: Sequence[str | bytes]) -> tuple[dict[str, Any], list[bytes]]:
+    """A further message: a chunk, and the bytes that come with it."""
+    told = [len(source) if isinstance(source, bytes) else source for source in sources]
+    blobs = [source for source in sources if isinstance(source, bytes)]
+    return {**asdict(place), "sources": told}, blobs
+
+
+def _write(target: Target, number: int, first: int, block: Pixels) -> None:
     """Plain writes: a full disk is an OSError, where a memory map would kill the process."""
+    if not len(block):
+        return
     view = block.data.cast("B")
-    descriptor = os.open(target.file, os.O_WRONLY | os.O_CLOEXEC)
+    descriptor = os.open(target.files[number], os.O_WRONLY | os.O_CLOEXEC)
     try:
-        offset = first * target.row_bytes
+        offset = target.headers[number] + first * target.row_bytes
         while view:
             written = os.pwrite(descriptor, view, offset)
             view, offset = view[written:], offset + written
@@ -100,17 +139,17 @@ def _write(target: Target, first: int, block: Pixels) -> None:
         os.close(descriptor)
 
 
-def _answer(target: Target, job: dict[str, Any], blob: bytes) -> dict[str, Any]:
+def _answer(target: Target, message: dict[str, Any], blob: bytes) -> dict[str, Any]:
     sources: list[str | bytes] = []
     start = 0
-    for told in job["sources"]:
+    for told in message["sources"]:
         if isinstance(told, str):
             sources.append(told)
         else:
             sources.append(blob[start : start + told])
             start += told
     try:
-        return decode_chunk(target, job["first"], sources)
+        return decode_chunk(target, Place(message["part"], message["first"]), sources)
     except OSError as error:
         return {"errno": error.errno, "filename": error.filename}
 
@@ -118,13 +157,15 @@ def _answer(target: Target, job: dict[str, Any], blob: bytes) -> dict[str, Any]:
 def main() -> None:
     """Answer chunks until stdin ends."""
     warnings.simplefilter("ignore")  # Pillow's remarks on odd but readable files
+    gc.freeze()  # what is loaded stays: no need to look through it again and again
     stdin, stdout = sys.stdin.buffer, sys.stdout.buffer
     try:
         about, _ = receive(stdin)
-        target = Target(about["file"], tuple(about["shape"]), about["size"])
+        shape = (about["shape"][0], about["shape"][1], about["shape"][2])
+        target = Target(tuple(about["files"]), tuple(about["headers"]), shape, about["size"])
         while True:
-            job, blob = receive(stdin)
-            send(stdout, _answer(target, job, blob))
+            message, blob = receive(stdin)
+            send(stdout, _answer(target, message, blob))
     except (EOFError, BrokenPipeError, KeyboardInterrupt):
         return
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -63,6 +64,15 @@ def digest(array: npt.NDArray[Any]) -> str:
     return sha.hexdigest()
 
 
+def header(dtype: np.dtype[Any], shape: Sequence[int]) -> bytes:
+    """What an .npy has before its numbers."""
+    descr = np.lib.format.dtype_to_descr(dtype)  # of a record type the fields too
+    about = {"descr": descr, "fortran_order": False, "shape": tuple(int(s) for s in shape)}
+    written = io.BytesIO()
+    np.lib.format.write_array_header_1_0(written, about)
+    return written.getvalue()
+
+
 def write_array(
     file: Path, dtype: np.dtype[Any], shape: Sequence[int], rows: Iterable[npt.NDArray[Any]]
 ) -> None:
@@ -71,10 +81,8 @@ def write_array(
     Plain writes instead of a writable memory map: on a full disk a write is an OSError, where a
     map would kill the process with SIGBUS.
     """
-    descr = np.lib.format.dtype_to_descr(dtype)  # of a record type the fields too
-    header = {"descr": descr, "fortran_order": False, "shape": tuple(int(s) for s in shape)}
     with file.open("xb") as handle:
-        np.lib.format.write_array_header_1_0(handle, header)
+        handle.write(header(dtype, shape))
         for block in rows:
             handle.write(block.data)
         handle.flush()

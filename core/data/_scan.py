@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 from core.data._pixels import SUFFIXES
 
+Found = TypeVar("Found")
 Entry = tuple[str, int, int]
 """Path from the folder that was scanned, bytes, time of change (ns); a dangling link: -1, -1."""
 
@@ -24,12 +28,47 @@ class Scan:
     others: Counter[str] = field(default_factory=Counter)
 
 
+_looked: ContextVar[dict[tuple[str, str], Any] | None] = ContextVar("looked", default=None)
+
+
+@contextmanager
+def one_look() -> Iterator[None]:
+    """Within it a folder is looked through once, however often it is asked for: a dataset's name,
+    its size and its pictures are of the same moment, and a large folder is waited for once."""
+    token = _looked.set({})
+    try:
+        yield
+    finally:
+        _looked.reset(token)
+
+
 def scan(root: Path, part: str = "") -> Scan:
     """Look through ``root / part``: its folders are the classes, each as deep as it goes.
 
     Paths are those below ``root``. Links are followed, hidden files and folders are not looked at.
     OSError as the disk says.
     """
+    found = _once(root, part, _scan)
+    return replace(found, classes=dict(found.classes))
+
+
+def pictures_in(root: Path, part: str) -> list[Entry]:
+    """All pictures in ``root / part``, however deep, sorted; paths are those below ``root``."""
+    return _once(root, f"{part}/", _pictures_in)
+
+
+def _once(root: Path, part: str, look: Callable[[Path, str], Found]) -> Found:
+    seen = _looked.get()
+    if seen is None:
+        return look(root, part)
+    key = os.path.abspath(root), part
+    if key not in seen:
+        seen[key] = look(root, part)
+    found: Found = seen[key]
+    return found
+
+
+def _scan(root: Path, part: str) -> Scan:
     found = Scan()
     folders = []
     prefix = f"{part}/" if part else ""
@@ -51,9 +90,9 @@ def scan(root: Path, part: str = "") -> Scan:
     return found
 
 
-def pictures_in(root: Path, part: str) -> list[Entry]:
-    """All pictures in ``root / part``, however deep, sorted; paths are those below ``root``."""
-    return sorted(_pictures(os.path.join(root, part), part, Counter(), frozenset()))
+def _pictures_in(root: Path, part: str) -> list[Entry]:
+    shown = part.rstrip("/")
+    return sorted(_pictures(os.path.join(root, shown), shown, Counter(), frozenset()))
 
 
 def _pictures(

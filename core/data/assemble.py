@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from core.data import checks
-from core.data._statistics import statistics
-from core.data.bank import REAL, Dataset, Ids, Samples, seal_dataset, write_bank
+from core.data._statistics import Floats, statistics
+from core.data.bank import REAL, Dataset, Ids, Samples, Written, seal_dataset, write_bank
 from core.data.base import DataSpec, Progress
 from core.errors import UserError
 from core.rng import generator
@@ -24,11 +24,11 @@ _NONE = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
-class _Split:
-    """Row numbers, in the source's order. ``test`` is None when the source brings its own."""
+class Split:
+    """Row numbers, ascending. ``test``: of the source's own test part where it has one."""
 
     train: Ids
-    test: Ids | None
+    test: Ids
     validation: Ids | None
 
 
@@ -46,6 +46,34 @@ def assemble(
     progress: Progress | None = None,
 ) -> Dataset:
     """Check, split and write into the folder ``out``; the last line of a source's ``prepare``.
+
+    As :func:`draw`, then :func:`write`.
+    """
+    split = draw(
+        data,
+        train,
+        test,
+        classes,
+        test_fraction=test_fraction,
+        unlabelled=unlabelled,
+        stratified=stratified,
+        without=without,
+    )
+    return write(data, out, train, test, classes, split, progress=progress)
+
+
+def draw(
+    data: DataSpec,
+    train: Samples,
+    test: Samples | None,
+    classes: Sequence[str],
+    *,
+    test_fraction: float | None = None,
+    unlabelled: bool = False,
+    stratified: bool = False,
+    without: Mapping[str, Ids] | None = None,
+) -> Split:
+    """Check the samples and say which belong to which part.
 
     Without ``test``, round(fraction * N) labelled samples are held out, half to even, the fraction
     being ``data.test_fraction`` or else ``test_fraction``. ``unlabelled``: -1 is allowed as a label
@@ -65,14 +93,35 @@ def assemble(
     }
     split = _split(data, train, rows, test_fraction, stratified)
     checks.check_every_class(train.targets[split.train], classes)
+    return split
+
+
+def write(
+    data: DataSpec,
+    out: Path,
+    train: Samples,
+    test: Samples | None,
+    classes: Sequence[str],
+    split: Split,
+    *,
+    written: Mapping[str, Written] | None = None,
+    scale: tuple[Floats, Floats] | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Write the parts of a split into the folder ``out`` and seal them.
+
+    ``written``: the inputs of all parts, where they lie on the disk already; ``scale``: mean and
+    standard deviation of the training part's, where they are known.
+    """
     held_out = train if test is None else test
     parts = [("train", train, split.train), ("test", held_out, split.test)]
     if split.validation is not None:
         parts.append(("validation", train, split.validation))
-    advance = _Counter(progress, sum(len(s.inputs) if i is None else len(i) for _, s, i in parts))
-    scale = statistics(train.inputs, split.train)
+    advance = _Counter(progress, sum(len(ids) for _, _, ids in parts))
+    scale = statistics(train.inputs, split.train) if scale is None else scale
     for part, samples, ids in parts:
-        write_bank(out / part, samples, classes, scale, ids, advance)
+        mine = None if written is None else written[part]
+        write_bank(out / part, samples, classes, scale, ids, advance, mine)
     return seal_dataset(out, data.name)
 
 
@@ -96,7 +145,7 @@ def _split(
     rows: Mapping[str, Ids],
     default_fraction: float | None,
     stratified: bool,
-) -> _Split:
+) -> Split:
     rest, test_ids = rows["train"], rows.get("test")
     take = _take_of_each if stratified else _take
     validation = None
@@ -115,7 +164,7 @@ def _split(
             what = f"data.validation is {number}, but there are {labelled} {kind} samples"
             raise UserError(what, "ask for fewer")
         rest, validation = take(data.seed, _VALIDATION_DRAW, train, rest, number)
-    return _Split(rest, test_ids, validation)
+    return Split(rest, test_ids, validation)
 
 
 def _test_count(data: DataSpec, fraction: float | None, labelled: int) -> int:

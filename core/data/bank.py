@@ -8,6 +8,7 @@ Nothing here needs more than NumPy, so front ends may read pictures and labels t
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ import numpy.typing as npt
 
 from core.data import _npy as npy
 from core.errors import MachineError
-from core.files import fsync_folder, read_json, write_json
+from core.files import fsync_file, fsync_folder, read_json, write_json
 
 FORMAT = 2
 """Raised whenever the same source would be written as other bytes; part of the cache key."""
@@ -40,6 +41,14 @@ class Samples:
     path: Sequence[str] | None = None
     source: npt.NDArray[Any] | None = None
     truth: npt.NDArray[Any] | None = None
+
+
+@dataclass(frozen=True)
+class Written:
+    """Inputs that already lie in an .npy on the bank's disk, and their fingerprint."""
+
+    file: Path
+    fingerprint: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,15 +118,49 @@ def write_bank(
     statistics: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
     ids: Ids | None = None,
     advance: Callable[[int], None] | None = None,
+    written: Written | None = None,
 ) -> SampleBank:
     """Write the rows ``ids`` (all when None, in that order) and open them again.
 
     ``statistics``: (mean, std) of the training part. ``advance`` is told the number of
-    rows after each block. Memory: one block. OSError when the disk refuses.
+    rows after each block. ``written``: exactly these rows' inputs, whose file becomes the bank's.
+    Memory: one block. OSError when the disk refuses.
     """
     folder.mkdir(parents=True)
     ids = np.arange(len(samples.inputs), dtype=np.int64) if ids is None else ids
-    inputs, targets = samples.inputs, np.asarray(samples.targets[ids], dtype=np.int64)
+    targets = np.asarray(samples.targets[ids], dtype=np.int64)
+    if written is None:
+        fingerprint = _write_inputs(folder, samples.inputs, ids, advance)
+    else:
+        fingerprint = _take_over(folder, written)
+        if advance is not None:
+            advance(len(ids))
+    npy.write_whole(folder / "targets.npy", targets)
+    npy.write_whole(folder / "statistics.npy", np.stack(statistics))
+    columns = [c for c in ("path", "source", "truth") if getattr(samples, c) is not None]
+    if samples.path is not None:
+        npy.write_texts(folder / "path.npy", [samples.path[int(i)] for i in ids])
+    for column in set(columns) - {"path"}:
+        npy.write_whole(folder / f"{column}.npy", np.asarray(getattr(samples, column))[ids])
+    if not np.array_equal(ids, np.arange(len(samples.inputs))):
+        npy.write_whole(folder / "row.npy", np.asarray(ids, dtype=np.int64))
+        columns.append("row")
+    about = {
+        "format": FORMAT,
+        "fingerprint": fingerprint,
+        "targets": npy.digest(targets),
+        "classes": list(classes),
+        "columns": columns,
+    }
+    write_json(folder / "bank.json", about)
+    fsync_folder(folder)
+    return _open_bank(folder)
+
+
+def _write_inputs(
+    folder: Path, inputs: npt.NDArray[Any], ids: Ids, advance: Callable[[int], None] | None
+) -> str:
+    """Write rows block by block; their fingerprint."""
     shape = (len(ids), *inputs.shape[1:])
     sha = npy.array_hash(inputs.dtype, shape)
 
@@ -131,26 +174,17 @@ def write_bank(
 
     with ThreadPoolExecutor(1) as hasher:  # hashes a block while it is written
         npy.write_array(folder / "inputs.npy", inputs.dtype, shape, hashed(hasher))
-    npy.write_whole(folder / "targets.npy", targets)
-    npy.write_whole(folder / "statistics.npy", np.stack(statistics))
-    columns = [c for c in ("path", "source", "truth") if getattr(samples, c) is not None]
-    if samples.path is not None:
-        npy.write_texts(folder / "path.npy", [samples.path[int(i)] for i in ids])
-    for column in set(columns) - {"path"}:
-        npy.write_whole(folder / f"{column}.npy", np.asarray(getattr(samples, column))[ids])
-    if not np.array_equal(ids, np.arange(len(inputs))):
-        npy.write_whole(folder / "row.npy", np.asarray(ids, dtype=np.int64))
-        columns.append("row")
-    about = {
-        "format": FORMAT,
-        "fingerprint": sha.hexdigest(),
-        "targets": npy.digest(targets),
-        "classes": list(classes),
-        "columns": columns,
-    }
-    write_json(folder / "bank.json", about)
-    fsync_folder(folder)
-    return _open_bank(folder)
+    return sha.hexdigest()
+
+
+def _take_over(folder: Path, written: Written) -> str:
+    """A second name for the file, so that its first owner still has it when all this fails."""
+    fsync_file(written.file)
+    try:
+        os.link(written.file, folder / "inputs.npy")
+    except OSError:  # not every file system knows links
+        written.file.rename(folder / "inputs.npy")
+    return written.fingerprint
 
 
 def seal_dataset(folder: Path, name: str) -> Dataset:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from core import registry
+from core.data._scan import one_look
 from core.data.bank import FORMAT, Dataset, open_dataset, verify_inputs
 from core.data.base import DataSpec, Progress, Source
 from core.data.cache import note_source, note_use
@@ -49,15 +50,16 @@ def prepare_dataset(
     damaged cache entry is made again.
     """
     _fetch(data, cache_root, check)
-    folder = prepared_folder(data, cache_root)
-    if found := _opened(folder):
-        note_use(folder)
-        return found
-    lock = folder.with_name(f".{folder.name}.lock")
-    with _machine_errors(cache_root), locked(lock, check=check):
-        if found := _opened(folder):  # another process was faster
+    with one_look():
+        folder = prepared_folder(data, cache_root)
+        if found := _opened(folder):
+            note_use(folder)
             return found
-        _build(data, folder, progress, workers)
+        lock = folder.with_name(f".{folder.name}.lock")
+        with _machine_errors(cache_root), locked(lock, check=check):
+            if found := _opened(folder):  # another process was faster
+                return found
+            _build(data, folder, progress, workers)
     return open_dataset(folder)
 
 
@@ -164,13 +166,13 @@ def _opened(folder: Path) -> Dataset | None:
 def _build(data: DataSpec, folder: Path, progress: Progress | None, workers: int | None) -> None:
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)  # left by a killed process: we hold the lock
-    need, free = disk_bytes(data), shutil.disk_usage(folder.parent).free
-    if need > free:
+    prepare = _source(data).prepare
+    options = {"workers": workers} if "workers" in signature(prepare).parameters else {}
+    # Sources that decode know better what they need: an earlier attempt may have done a part.
+    if not options and (need := disk_bytes(data)) > (free := shutil.disk_usage(folder.parent).free):
         raise _disk_full(folder.parent, f"need {need:,} bytes, have {free:,}")
     partial.mkdir()
     try:
-        prepare = _source(data).prepare
-        options = {"workers": workers} if "workers" in signature(prepare).parameters else {}
         prepare(_root(data), data, partial, progress, **options)
         note_source(partial, _plain(data))
         shutil.rmtree(partial / "work", ignore_errors=True)

@@ -94,6 +94,15 @@ class Reference(_Exact):
     kept_recall: list[Recall]
 
 
+class Ended(_Exact):
+    """The epoch, counted from 1, with which validation ended the score of a scoring net, of how
+    many it was trained, and the validation accuracy after it: robust where that is trained for."""
+
+    epoch: int
+    of: int
+    accuracy: float
+
+
 class Extrapolation(_Exact):
     """One score of one seed."""
 
@@ -106,6 +115,7 @@ class Extrapolation(_Exact):
     crossfit: Heldout | None
     coverage80: float | None
     generated: NotRequired[Generated | None]
+    until: NotRequired[list[Ended] | None]
 
 
 class KindKept(_Exact):

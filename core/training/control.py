@@ -33,9 +33,9 @@ class Control:
 class Trained:
     """What a training run was and cost.
 
-    ``seconds`` is training, recording and checkpoints; evaluation is apart. ``train_passes``
-    counts samples shown with a backward pass, those of an attack included; ``extra_passes`` those
-    shown only to be recorded.
+    ``seconds`` is training, recording and checkpoints; evaluation is apart, unless it chooses
+    where scores end. ``train_passes`` counts samples shown with a backward pass, those of an attack
+    included; ``extra_passes`` those shown only to be recorded or to choose.
     ``metrics`` and ``predictions`` (int32 ``[n_test]``) are of the last step, empty and None
     without test data. ``history`` is the curve: series -> step, epoch, value lists.
     """

@@ -14,10 +14,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from picture_files import by_class, pixels, write_folder
+from picture_files import by_class, encoded, pixels, write_folder
 
 from core.data import _crew, _decode
 from core.data._crew import inline
+from core.data._decoder import decode_chunk
+from core.data._layout import Layout
+from core.data.bank import verify_inputs
 from core.data.prepare import prepare_dataset
 from core.errors import DiskFull, MachineError, Stopped
 from core.locks import try_lock
@@ -60,8 +63,8 @@ def chunks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The chunks that are decoded in this process; there are no others then."""
     seen: list[int] = []
 
-    def watched(target: Any, rows: int, jobs: Any, workers: int) -> Any:
-        for answer in inline(target, rows, jobs, workers):
+    def watched(target: Any, where: Any, jobs: Any, workers: int) -> Any:
+        for answer in inline(target, where, jobs, workers):
             assert answer is not None
             seen.append(answer[0])
             yield answer
@@ -129,10 +132,82 @@ def test_stopped_and_resumed(spec: PlainDataSpec, cache: Path, chunks: list[int]
     assert chunks == list(range(CHUNKS))
 
 
+@pytest.mark.parametrize("links", [True, False])
+@pytest.mark.parametrize("stopped", [True, False])
+def test_parts_are_written_hashed_and_added_up_on_the_way(
+    spec: PlainDataSpec,
+    cache: Path,
+    chunks: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    links: bool,
+    stopped: bool,
+) -> None:
+    def stop(done: int, total: int) -> None:
+        if done >= 20:
+            raise Stopped("stopped")
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "no links here")
+
+    assert spec.root is not None
+    one = replace(spec, root=spec.root / "train", test_fraction=0.3, validation=5)
+    if stopped:
+        with pytest.raises(Stopped):
+            prepare_dataset(one, cache, stop)
+    if not links:
+        monkeypatch.setattr(os, "link", refuse)
+    dataset = prepare_dataset(one, cache)
+    assert chunks == list(range(8))  # all decoded, none twice
+    verify_inputs(dataset)
+    ids = np.arange(len(dataset.train), dtype=np.int64)
+    reference = dataset.train.inputs[ids].astype(np.float64) / 255
+    for bank in dataset.parts().values():
+        assert bank.row is not None
+        assert np.array_equal(bank.inputs, TRAIN[by_class(36)][bank.row])
+        np.testing.assert_allclose(bank.mean, reference.mean(axis=(0, 1, 2)), rtol=1e-13)
+        np.testing.assert_allclose(bank.std, reference.std(axis=(0, 1, 2)), rtol=1e-12)
+    assert (dataset.folder / "train" / "inputs.npy").stat().st_nlink == 1
+
+
+def test_a_dataset_is_not_written_into(tmp_path: Path) -> None:
+    """A process killed before it has removed its work shares files with the finished dataset."""
+    rows = {"train": np.array([0, 2]), "test": np.array([1])}
+    layout = Layout(tmp_path, rows, (2, 2, 1), 2)
+    assert not layout.is_there()
+    layout.create()
+    assert layout.is_there()
+    os.link(tmp_path / "train.npy", tmp_path / "dataset.npy")
+    assert not layout.is_there()
+    layout.create()
+    place = layout.place(0, 3)
+    assert (place.part, place.first) == ([0, 1, 0], [0, 0])
+    decode_chunk(layout.target, place, [encoded(pixels(1, side=2)[0])] * 3)
+    assert np.load(tmp_path / "train.npy").any() and not np.load(tmp_path / "dataset.npy").any()
+
+
+def test_left_out_pictures_change_the_split(spec: PlainDataSpec, cache: Path) -> None:
+    """Then what was decoded is copied: as if the broken ones had never been there."""
+    assert spec.root is not None
+    root = spec.root / "train"
+    lenient = replace(
+        spec, root=root, test_fraction=0.3, validation=5, params={"skip_broken": True}
+    )
+    broken = sorted(root.rglob("*.png"))[3::9]
+    for file in broken:
+        file.write_bytes(b"")
+    found = prepare_dataset(lenient, cache, workers=2)
+    assert (found.folder / "broken.txt").read_text().count("\tempty\n") == len(broken) == 4
+    for file in broken:
+        file.unlink()
+    clean = prepare_dataset(lenient, cache, workers=2)
+    assert found.fingerprint == clean.fingerprint and found.train.mean == clean.train.mean
+    assert found.folder != clean.folder and len(found.train) == 36 - 4 - 10 - 5
+
+
 def test_waiting_for_another_process_can_be_given_up(
     spec: PlainDataSpec, cache: Path, chunks: list[int]
 ) -> None:
-    """Two datasets of the same pictures, with and without a validation part, decode one by one."""
+    """Two datasets of the same pictures, one of them without the broken ones, decode one by one."""
     found = prepare_dataset(spec, cache)
     (lock,) = cache.glob(".decode-*.lock")
     held = try_lock(lock)
@@ -144,11 +219,12 @@ def test_waiting_for_another_process_can_be_given_up(
         told.append(done)
         raise Stopped("stopped")
 
+    lenient = replace(spec, params={"skip_broken": True})
     with pytest.raises(Stopped):
-        prepare_dataset(replace(spec, validation=2), cache, stop)
+        prepare_dataset(lenient, cache, stop)
     os.close(held)
     assert chunks == [] and told == [0]
-    other = prepare_dataset(replace(spec, validation=2), cache)
+    other = prepare_dataset(lenient, cache)
     assert other.folder != found.folder and chunks == list(range(CHUNKS))
 
 
@@ -162,9 +238,9 @@ def test_damaged_chunks_and_torn_notes_are_made_again(
     with pytest.raises(Stopped):
         prepare_dataset(spec, cache, stop)
     chunks.clear()
-    raw, notes = _work(cache) / "pixels.raw", _work(cache) / "done.jsonl"
+    raw, notes = _work(cache) / "train.npy", _work(cache) / "done.jsonl"
     with raw.open("r+b") as file:
-        file.seek(5 * 192)  # the second chunk
+        file.seek(128 + 5 * 192)  # the second chunk
         file.write(b"\0\0\0\0")
     notes.write_text(notes.read_text() + '{"chunk": 4, "cr')
     dataset = prepare_dataset(spec, cache)
@@ -208,9 +284,25 @@ def test_what_the_machine_refuses_stops(
 def test_room_is_looked_for_before_anything_is_written(
     spec: PlainDataSpec, cache: Path, chunks: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bank = 42 * (192 + 8)
-    usage = shutil.disk_usage(cache.parent)._replace(free=bank + 100)
+    usage = shutil.disk_usage(cache.parent)._replace(free=42 * 192 - 1)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(DiskFull, match=f"need {2 * 42 * 192:,} bytes while preparing"):
+    with pytest.raises(DiskFull, match=f"need {42 * 192:,} bytes while preparing"):
         prepare_dataset(spec, cache)
+    assert not list(_work(cache).glob("*.npy"))
+    with pytest.raises(DiskFull, match=f"need {2 * 42 * 192:,} bytes while preparing"):
+        prepare_dataset(replace(spec, params={"skip_broken": True}), cache)
     assert chunks == []
+
+
+def test_what_is_decoded_needs_no_more_room(
+    spec: PlainDataSpec, cache: Path, chunks: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(done: int, total: int) -> None:
+        if done >= 20:
+            raise Stopped("stopped")
+
+    with pytest.raises(Stopped):
+        prepare_dataset(spec, cache, stop)
+    usage = shutil.disk_usage(cache.parent)._replace(free=22 * 192)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    assert len(prepare_dataset(spec, cache).train) == 36

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from picture_files import CLASSES, by_class, pixels, save, write_folder
 
-from core.data import _decode
+from core.data import _decode, _scan
 from core.data.bank import Dataset
 from core.data.prepare import disk_bytes, prepare_dataset, prepared_folder
 from core.errors import UserError
@@ -256,3 +257,19 @@ def test_a_folder_of_unlabelled_pictures_must_be_one(root: Path) -> None:
     assert "there are no pictures in" in _refusal(root, params={"unlabelled": "new"})
     assert "did you mean 'new'?" in _refusal(root, params={"unlabelled": "neu"})
     assert "'train' is no folder for it" in _refusal(root, params={"unlabelled": "train"})
+
+
+def test_a_folder_is_looked_through_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[str] = []
+    honest = os.scandir
+
+    def counted(path: str) -> Any:
+        looks.append(str(path))
+        return honest(path)
+
+    monkeypatch.setattr(_scan.os, "scandir", counted)
+    dataset = _prepare(root)
+    in_source = [look for look in looks if Path(look).is_relative_to(root)]
+    assert len(in_source) == len(set(in_source)) == 2 * (1 + len(CLASSES))
+    save(root / "train" / "bee" / "new.png", TRAIN[0])  # the next preparation looks again
+    assert len(_prepare(root).train) == len(dataset.train) + 1
