@@ -55,7 +55,8 @@ class StopAt(Control):
 
 
 class Setup:
-    """A scoring run with all three record modes, one that validation ends, augmentation and periodic evaluation."""
+    """A scoring run with all three record modes, a score that validation ends, augmentation and
+    periodic evaluation."""
 
     def __init__(self, make_bank: Any, compute: Compute, recipe: Any, convnet: Any) -> None:
         self.bank, self.test = make_bank(70), make_bank(33, seed=1)
@@ -94,7 +95,8 @@ class Setup:
         trained = train(
             net, Supervised(), Feed(self.bank, self.compute), self.ids, self.recipe,
             seed=seed, role="scoring", compute=self.compute, test=Feed(self.test, self.compute),
-            validation=Feed(self.test, self.compute), recorder=recorder, curve=Curve(), control=control,
+            validation=Feed(self.test, self.compute), recorder=recorder,
+            curve=Curve(), control=control,
             checkpoints=CheckpointFolder(folder, every) if folder else None,
         )  # fmt: skip
         return outcome(net, trained, recorder)
