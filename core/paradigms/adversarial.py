@@ -41,6 +41,11 @@ LIMITS = {
     "eval_restarts": {"ge": 1},
     "autoattack": {"ge": 0},
 }
+ATTACK_PASSES: tuple[Any, ...] = (
+    ("eval_steps", "eval_restarts"),
+    ("eval_cw_steps", "eval_restarts"),
+    {},
+)
 SAMPLE_LOSSES = False
 _MASKED = 0.01
 """A single step that fools this much more than many steps says that gradients are masked."""
@@ -95,6 +100,8 @@ class Adversarial(Paradigm):
         self.passes = (
             1 + params.attack_steps + int(params.loss == "trades" or params.record == "clean")
         )
+        self.attack_passes = sum(attack.passes for attack, _ in self._evaluation.values())
+        self.judged_by = "cw_robust_accuracy" if params.eval_cw_steps else "robust_accuracy"
         self._average: Average | None = None
 
     def begin(self, start: Start) -> None:

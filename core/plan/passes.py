@@ -7,7 +7,7 @@ from typing import Any
 
 from core.facts import DataFacts
 from core.mixing import epoch_samples
-from core.needs import step_passes
+from core.needs import attack_passes, step_passes
 from core.span import epochs_read
 from core.spec import Spec
 from core.units import sample_passes
@@ -17,7 +17,7 @@ def scoring_passes(
     spec: Spec, facts: DataFacts, count: int, scores: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """Fields of a task: ``passes`` of a scoring run on ``count`` samples, and how many of them are
-    ``extra_passes``, made to record a score only."""
+    ``extra_passes``, made only to record a score or to choose where it ends."""
     length, batch = epoch_samples(spec.train, count, facts), spec.train.batch
     shown = sample_passes(spec.train.epochs.steps(length, batch), length, batch)
     train = shown * step_passes(spec)
@@ -29,6 +29,10 @@ def scoring_passes(
             extra += everything
         else:
             extra += count * len({e for s in sections for e in epochs_read(s, epochs)})
+    if any("until" in s for s in scores):  # validation chooses, so it is a part of the method
+        judged = epochs * spec.data.validation
+        train += judged * attack_passes(spec)
+        extra += judged
     return {"passes": train + extra, "extra_passes": extra}
 
 
