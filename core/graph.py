@@ -7,6 +7,8 @@ decides whether an edge counts: with plain exp(-d) most of them vanish beside a 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
@@ -14,6 +16,7 @@ from scipy.sparse import csr_array
 from core.neighbors import Neighbors
 
 Floats = NDArray[np.float32]
+_COLUMNS = 32
 
 
 def symmetric(near: Neighbors, k: int) -> csr_array:
@@ -60,3 +63,17 @@ def normalised(adjacency: csr_array, loops: float = 1.0) -> csr_array:
     rows = np.repeat(everyone, np.diff(joined.indptr))
     scaled = (joined.data * root[rows] * root[joined.indices]).astype(np.float32)
     return csr_array((scaled, joined.indices, joined.indptr), shape=joined.shape)
+
+
+def smooth(step: csr_array, rows: Floats, hops: int, out: Floats | None = None) -> Floats:
+    """``step`` ``[N, N]`` to the power of ``hops`` times ``rows``, float32 ``[N, D]``, in ``out``
+    where it is given. A few columns at a time: what SciPy adds up then stays in the processor's
+    cache."""
+    out = np.empty(rows.shape, np.float32) if out is None else out
+    for start in range(0, rows.shape[1], _COLUMNS):
+        columns = slice(start, start + _COLUMNS)
+        found: Any = np.ascontiguousarray(rows[:, columns])
+        for _ in range(hops):
+            found = step @ found
+        out[:, columns] = found
+    return out

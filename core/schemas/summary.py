@@ -96,11 +96,12 @@ class Reference(_Exact):
 
 class Ended(_Exact):
     """The epoch, counted from 1, with which validation ended the score of a scoring net, of how
-    many it was trained, and the validation accuracy after it: robust where that is trained for."""
+    many it was trained, and the accuracy on the validation samples after it, of the kind ``by``."""
 
     epoch: int
     of: int
     accuracy: float
+    by: str
 
 
 class Extrapolation(_Exact):

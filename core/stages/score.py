@@ -25,6 +25,7 @@ from core.spec import ScoreSpec, Spec
 from core.stages.base import Context, Entry, Ids, load, plain
 from core.stages.train_task import by_train, save_net, train_epochs, weights_digest
 from core.store import Seal
+from core.training.control import Trained
 from core.training.recorder import Recorded, Recorder
 from core.training.truncation import Truncation
 from core.units import digest
@@ -103,7 +104,7 @@ def produce_scoring(task: Task, ctx: Context, missing: list[Entry], ids: Ids, ro
             else:
                 out.meta["name"] = by_key[entry.key]["name"]
                 out.meta["direction"] = recorded[entry.key].score.direction
-                out.meta["until"] = _chosen(recorded[entry.key], epochs)
+                out.meta["until"] = _chosen(recorded[entry.key], epochs, trained)
                 np.save(out.path / "values.npy", values[entry.key])
                 np.save(out.path / "ids.npy", ids)
     training.forget()
@@ -111,12 +112,12 @@ def produce_scoring(task: Task, ctx: Context, missing: list[Entry], ids: Ids, ro
         _compare_weights(ctx, net_key, net)
 
 
-def _chosen(recorded: Recorded, epochs: int) -> dict[str, Any] | None:
-    """Where validation ended the score: epoch, counted from 1, of how many, and its accuracy."""
+def _chosen(recorded: Recorded, epochs: int, trained: Trained) -> dict[str, Any] | None:
+    """Where validation ended the score: epoch, counted from 1, of how many; accuracy, and which."""
     until = recorded.until
     if until is None or until.epoch is None:
         return None
-    return {"epoch": until.epoch + 1, "of": epochs, "accuracy": until.best}
+    return {"epoch": until.epoch + 1, "of": epochs, "accuracy": until.best, "by": trained.judged_by}
 
 
 def watching(section: Mapping[str, Any], ctx: Context, count: int, epochs: int) -> Recorded:

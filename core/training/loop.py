@@ -303,5 +303,6 @@ class _Training:
             evaluation_seconds=self.watch.evaluation,
             metrics=self.metrics,
             predictions=self.predictions,
+            judged_by=self.paradigm.judged_by if self.chooses else None,
             history=self.curve.history,
         )

@@ -67,9 +67,9 @@ def test_the_epoch_is_the_first_of_the_best(pair: tuple[Story, Story, int]) -> N
     assert 3 <= epoch < EPOCHS, "the settings make no epoch before the last the best"
     # three epochs are the fewest of two windows of which the last is left out
     assert epoch - 3 == int(np.argmax(values[2:]))
-    assert end == {"epoch": epoch, "of": EPOCHS, "accuracy": values[epoch - 1]}
+    assert end == {"epoch": epoch, "of": EPOCHS, "accuracy": values[epoch - 1], "by": "accuracy"}
     said = words.ended(whole.summary["extrapolation"])
-    assert f"dynamic_uncertainty, seed 0, ends with epoch {epoch} of 12, the best on" in said
+    assert f"dynamic_uncertainty, seed 0, ends with epoch {epoch} of 12: best accuracy on" in said
 
 
 def test_scores_are_those_of_the_training_ended_there(pair: tuple[Story, Story, int]) -> None:
