@@ -31,7 +31,9 @@ _STEPS = 8  # steps on parts of them between two looks, or an epoch where that i
 _JUDGES = 400  # samples of the stopping fold that are looked at, at most
 _NEWEST = 0.1  # weight of the newest network in the running mean that is judged and kept
 _GAIN = 0.01  # share of the explained variance by which a look has to be better to go on
-_BLOCK = 8192  # samples predicted at a time
+_BLOCK = 2048  # samples predicted at a time
+_MOST = 4  # where more than one in so many is predicted, the first convolution is made of all
+_HELD = 2**26  # numbers of that held at most
 Kind = Literal["gcn", "sage"]
 
 
@@ -201,6 +203,7 @@ def train(task: Task, options: Options, seed: int) -> GraphNet:
         width = rows.shape[1] // (1 if task.kind == "gcn" else 2)
         net = GraphNet(task.kind, width, task.targets.shape[1], options).to(rows.device)
         mean = copy.deepcopy(net).eval()
+        pairs = list(zip(mean.parameters(), net.parameters(), strict=True))
         optimizer = torch.optim.Adam(
             net.parameters(), lr=options.lr, weight_decay=options.weight_decay, fused=True
         )
@@ -213,7 +216,7 @@ def train(task: Task, options: Options, seed: int) -> GraphNet:
             torch.autograd.backward(torch.nn.functional.mse_loss(found, truth))
             optimizer.step()
             with torch.no_grad():
-                for kept, now in zip(mean.parameters(), net.parameters(), strict=True):
+                for kept, now in pairs:
                     kept.lerp_(now, max(1 / step, _NEWEST))
                 if not look:
                     continue
@@ -232,9 +235,25 @@ def train(task: Task, options: Options, seed: int) -> GraphNet:
 def predict(net: GraphNet, inputs: Inputs, ids: Ids) -> Tensor:
     """The network's output ``[n, S]`` for ``ids``, with all edges, without dropout."""
     net.eval()
+    count, width = len(inputs.rows), net.head.in_features
+    parts = [ids[start : start + _BLOCK] for start in range(0, len(ids), _BLOCK)]
     with torch.no_grad():
-        starts = range(0, len(ids), _BLOCK)
-        return torch.cat([Field.of(inputs, ids[s : s + _BLOCK]).forward(net) for s in starts])
+        if len(ids) * _MOST < count or count * width > _HELD:
+            return torch.cat([Field.of(inputs, part).forward(net) for part in parts])
+        hidden = torch.empty(count, width, device=inputs.rows.device)
+        for start in range(0, count, _BLOCK):
+            hidden[start : start + _BLOCK] = net.hidden(inputs.rows[start : start + _BLOCK])
+        return torch.cat([net(*_around(inputs, hidden, part)) for part in parts])
+
+
+def _around(inputs: Inputs, hidden: Tensor, ids: Ids) -> tuple[Tensor, Tensor]:
+    """Of hidden rows ``[N, H]`` the sums over neighbours of ``ids``, and their own: ``[n, H]``."""
+    part = csr_array(inputs.graph[ids])
+    summed: Tensor = nn.functional.embedding_bag(
+        inputs.index(part.indices), hidden, inputs.index(part.indptr[:-1]), mode="sum",
+        per_sample_weights=torch.from_numpy(part.data).to(hidden.device),
+    )  # fmt: skip
+    return summed, hidden.index_select(0, inputs.index(ids))
 
 
 def _steps(

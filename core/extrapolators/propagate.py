@@ -90,10 +90,11 @@ class Propagate(base.Extrapolator[Params]):
         targets: Ids,
     ) -> Iterator[Prediction]:
         """Smoothed and decomposed once per number of hops; that serves all penalties."""
-        given = source(x, candidates[0])
+        given, read = source(x, candidates[0]), np.union1d(ids, targets)
         for many in dict.fromkeys(params.hops for params in candidates):
             group = [params for params in candidates if params.hops == many]
-            found = inputs(x, ids, smoothed(given, int(many)), given.components, group[0])
+            rows = smoothed(given, int(many), read)
+            found = inputs(x, ids, rows, given.components, group[0])
             plain = [ridge.Params(penalty=p.penalty) for p in group]
             yield from ridge.compared(found, ids, scores, plain, targets)
 
@@ -129,16 +130,18 @@ def source(x: Features, params: Params) -> Source:
     return Source(step, neighbors.normalise(x.embeddings), None, labels)
 
 
-def smoothed(given: Source, hops: int) -> Floats:
+def smoothed(given: Source, hops: int, read: Ids | None = None) -> Floats:
     """The rows, beside them the same after ``hops`` smoothings, then smoothed labels: float32
-    ``[N, 2c (+ C)]``."""
+    ``[N, 2c (+ C)]``. The last smoothing of samples that are not ``read`` is left out (zeros)."""
     width = given.rows.shape[1]
     more = 0 if given.labels is None else given.labels.shape[1]
-    out = np.empty((len(given.rows), 2 * width + more), np.float32)
+    out = np.zeros((len(given.rows), 2 * width + more), np.float32)
     out[:, :width] = given.rows
-    smooth(given.step, given.rows, hops, out[:, width : 2 * width])
+    if read is not None and len(read) == len(out):
+        read = None
+    smooth(given.step, given.rows, hops, out[:, width : 2 * width], read)
     if given.labels is not None:
-        smooth(given.step, given.labels, hops, out[:, 2 * width :])
+        smooth(given.step, given.labels, hops, out[:, 2 * width :], read)
     return out
 
 

@@ -78,3 +78,14 @@ def test_smooth_is_a_power_of_the_matrix(near, hops):
     graph.smooth(step, rows, hops, out[:, 10:80])
     np.testing.assert_allclose(out[:, 10:80], wanted, atol=1e-5)
     assert not out[:, :10].any() and not out[:, 80:].any()
+    some = np.array([30, 2, 7])
+    only = graph.smooth(step, rows, hops, wanted=some)
+    np.testing.assert_allclose(only[some], wanted[some], atol=1e-5)
+    assert not np.delete(only, some, axis=0).any()
+
+
+def test_a_sample_without_an_edge_stays_where_it_is():
+    edges = graph.csr_array(np.array([[0, 2, 0], [2, 0, 0], [0, 0, 0]], np.float32))
+    np.testing.assert_allclose(
+        graph.normalised(edges).toarray(), [[0.5, 0.5, 0], [0.5, 0.5, 0], [0, 0, 1]]
+    )

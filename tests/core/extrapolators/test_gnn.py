@@ -66,6 +66,19 @@ def test_a_network_is_the_formula_it_is_named_after(case, kind):
     assert not torch.equal(again, found)
 
 
+@pytest.mark.parametrize("kind", ["gcn", "sage"])
+def test_many_are_predicted_as_few_are(case, kind, monkeypatch):
+    inputs = task(case, kind).inputs
+    net = _gnn.GraphNet(kind, 6, 2, QUICK)
+    everyone = RNG(1).permutation(len(case.x))
+    many = _gnn.predict(net, inputs, everyone)
+    few = torch.cat([_gnn.predict(net, inputs, everyone[i : i + 9]) for i in range(0, 300, 9)])
+    torch.testing.assert_close(many, few, atol=1e-5, rtol=1e-4)
+    monkeypatch.setattr(_gnn, "_HELD", 10)
+    monkeypatch.setattr(_gnn, "_BLOCK", 70)
+    torch.testing.assert_close(_gnn.predict(net, inputs, everyone), many, atol=1e-5, rtol=1e-4)
+
+
 @pytest.mark.parametrize("batch", ["full", 32])
 @pytest.mark.parametrize("kind", ["gcn", "sage"])
 def test_whole_and_sampled_training_both_learn(case, kind, batch):
