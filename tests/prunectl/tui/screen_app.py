@@ -38,7 +38,7 @@ class ScreenApp(App[None]):
     def on_new_run_screen_launched(self, message: Any) -> None:
         self.launched.append(message)
 
-    def notify(self, message: str, **options: Any) -> None:  # type: ignore[override]
+    def notify(self, message: str, **options: Any) -> None:  # type: ignore[override]  # any further options
         assert options.get("markup") is False
         self.said.append(message)
 
