@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -20,13 +20,12 @@ from core import neighbors
 from core.errors import UserError
 from core.extrapolators import _design, _principal, base, ridge
 from core.extrapolators.base import Features, Floats, Ids, Prediction
-from core.graph import normalised, symmetric
+from core.graph import normalised, smooth, symmetric
 
 NEEDS = ("neighbors",)
 NEIGHBORS = 10
 HOPS = (1, 2)
 PENALTIES = (0.01, 0.1, 1.0)
-_COLUMNS = 32  # smoothed at a time
 
 
 @dataclass(frozen=True)
@@ -91,10 +90,11 @@ class Propagate(base.Extrapolator[Params]):
         targets: Ids,
     ) -> Iterator[Prediction]:
         """Smoothed and decomposed once per number of hops; that serves all penalties."""
-        given = source(x, candidates[0])
+        given, read = source(x, candidates[0]), np.union1d(ids, targets)
         for many in dict.fromkeys(params.hops for params in candidates):
             group = [params for params in candidates if params.hops == many]
-            found = inputs(x, ids, smoothed(given, int(many)), given.components, group[0])
+            rows = smoothed(given, int(many), read)
+            found = inputs(x, ids, rows, given.components, group[0])
             plain = [ridge.Params(penalty=p.penalty) for p in group]
             yield from ridge.compared(found, ids, scores, plain, targets)
 
@@ -130,43 +130,35 @@ def source(x: Features, params: Params) -> Source:
     return Source(step, neighbors.normalise(x.embeddings), None, labels)
 
 
-def smoothed(given: Source, hops: int) -> Floats:
+def smoothed(given: Source, hops: int, read: Ids | None = None) -> Floats:
     """The rows, beside them the same after ``hops`` smoothings, then smoothed labels: float32
-    ``[N, 2c (+ C)]``."""
+    ``[N, 2c (+ C)]``. The last smoothing of samples that are not ``read`` is left out (zeros)."""
     width = given.rows.shape[1]
     more = 0 if given.labels is None else given.labels.shape[1]
-    out = np.empty((len(given.rows), 2 * width + more), np.float32)
+    out = np.zeros((len(given.rows), 2 * width + more), np.float32)
     out[:, :width] = given.rows
-    _apply(given.step, given.rows, out[:, width : 2 * width], hops)
+    if read is not None and len(read) == len(out):
+        read = None
+    smooth(given.step, given.rows, hops, out[:, width : 2 * width], read)
     if given.labels is not None:
-        _apply(given.step, given.labels, out[:, 2 * width :], hops)
+        smooth(given.step, given.labels, hops, out[:, 2 * width :], read)
     return out
 
 
 def inputs(
-    x: Features, ids: Ids, smooth: Floats, components: int | None, params: Params
+    x: Features, ids: Ids, rows: Floats, components: int | None, params: Params
 ) -> _design.Design:
-    """The regressor's columns: ``smooth`` and the own one-hot label, standardised by the scored
+    """The regressor's columns: ``rows`` and the own one-hot label, standardised by the scored
     samples ``ids``.
 
     Principal components are not standardised one by one: plain and smoothed ones have one scale
     each, that of the columns they stand for, so that the penalty shrinks what varies little.
     """
-    made = _design.design(replace(x, embeddings=smooth), ids, params.use_labels, False)
+    made = _design.design(replace(x, embeddings=rows), ids, params.use_labels, False)
     if components is None:
         return made
     scale = made.scale.copy()
     for part in (slice(components), slice(components, 2 * components)):
-        total = np.square(smooth[ids, part] - made.centre[part]).sum(dtype=np.float64)
+        total = np.square(rows[ids, part] - made.centre[part]).sum(dtype=np.float64)
         scale[part] = np.sqrt(total / len(ids) / x.embeddings.shape[1]) or 1
     return replace(made, scale=scale)
-
-
-def _apply(step: csr_array, source: Floats, out: Floats, hops: int) -> None:
-    """``step`` to the power of ``hops`` times ``source``, a few columns at a time."""
-    for start in range(0, source.shape[1], _COLUMNS):
-        columns = slice(start, start + _COLUMNS)
-        found: Any = np.ascontiguousarray(source[:, columns])
-        for _ in range(hops):
-            found = step @ found
-        out[:, columns] = found

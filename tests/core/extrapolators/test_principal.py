@@ -63,7 +63,11 @@ def test_a_row_of_zeros_and_a_constant_column_are_finite(rows):
 
 
 def test_statistics_of_many_rows_come_from_a_fixed_sample():
-    few, many = _principal.sample(_principal.SAMPLE), _principal.sample(_principal.SAMPLE + 500)
-    assert len(few) == len(many) == len(np.unique(many)) == _principal.SAMPLE
-    assert (np.diff(many) > 0).all() and many.max() < _principal.SAMPLE + 500
-    np.testing.assert_array_equal(many, _principal.sample(_principal.SAMPLE + 500))
+    assert len(_principal.sample(2048, 7)) == len(_principal.sample(9000, 7)) == 2048
+    many = _principal.sample(9000, 1000)
+    assert len(many) == len(np.unique(many)) == 4000
+    assert (np.diff(many) > 0).all() and many.max() < 9000
+    np.testing.assert_array_equal(many, _principal.sample(9000, 1000))
+    rows = RNG(0).standard_normal((5000, 4)).astype(np.float32)
+    rows[_principal.sample(5000, 4)] *= np.array([1, 1, 1, 0], np.float32)
+    assert _principal.projection(rows, 3).variance.sum() == pytest.approx(3, rel=1e-3)
