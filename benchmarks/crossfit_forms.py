@@ -13,13 +13,14 @@ import copy
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import numpy as np
 
-from benchmarks.quality_cells import SUITES, Setup, Subset, Suite
+from benchmarks.quality_cells import DOUBLED, SUITES, Setup, Subset, Suite
 from benchmarks.quality_rows import CROSS_FITTED, predicted
 from core import registry
 from core.metrics import spearman
@@ -39,8 +40,17 @@ RESULT = Path(__file__).parent / "results" / "crossfit_forms.md"
 FRACTION = 0.2
 FORWARD = 1 / 3
 """Of the operations of a training pass."""
-BUILT = "built: 2 folds, 5 epochs"
+PLAIN = "no cross-fitting"
+DOUBLED_SUBSET = "no cross-fitting, twice the subset"
+BUILT = "built: 2 folds, watched at 5 epochs"
 Row = dict[str, Any]
+_ABOUT = """# Forms of cross-fitting
+
+`python -m benchmarks.crossfit_forms`, on the suites, subsets of 20%, seeds and truth of
+[quality.md](quality.md). Cost: scoring run and nets, in scoring runs, a training pass being three
+forward passes. Spearman on unseen samples, mean over suites, scores and seeds; the interval is
+Student's t over seeds, paired. Supervised training only.
+"""
 
 
 @dataclass(frozen=True)
@@ -48,7 +58,6 @@ class Form:
     """One way to get what a net thinks of samples that it did not see; ``subset`` is what the
     predictors read, ``epochs`` what scoring run and nets cost, in passes over the subset."""
 
-    name: str
     subset: Subset
     epochs: float
 
@@ -67,13 +76,23 @@ class Forms:
         self.watched = (self.total - m / 2) / m
         """Samples that a half's net is watched on, in subsets."""
 
-    def all(self) -> Iterator[Form]:
-        """The forms, the built one first."""
-        for count in (5, 3, 2, 1):
-            yield self.fewer(count)
-        yield self.more_folds(4)
-        yield self.halves()
-        yield self.warmed(self.length // 2)
+    def all(self) -> dict[str, Callable[[], Form]]:
+        """How each form is made, by name."""
+        half = self.length // 2
+        return {
+            PLAIN: lambda: Form(self.built, self.length),
+            DOUBLED_SUBSET: self.doubled,
+            BUILT: partial(self.fewer, 5),
+            **{f"2 folds, {count} of the 5": partial(self.fewer, count) for count in (3, 2, 1)},
+            "4 folds": partial(self.more_folds, 4),
+            "2 folds, each half's net scores its half": self.halves,
+            f"2 folds, {half} of {self.length} epochs warmed up": partial(self.warmed, half),
+        }
+
+    def doubled(self) -> Form:
+        """No cross-fitting: what it costs is spent on twice the subset."""
+        file = self.setup.cell_file(self.suite, self.seed, DOUBLED)
+        return Form(Subset.read(file), 2 * self.length)
 
     def fewer(self, count: int) -> Form:
         """The built form, of its five epochs only ``count``, the last one among them."""
@@ -82,8 +101,7 @@ class Forms:
         table = table[:, list(moments(5, count))]
         made = crossfit.joined([(np.arange(self.total), table)], self.total)
         cost = 2 * self.length + 2 * count * self.watched * FORWARD
-        named = BUILT if count == 5 else f"2 folds, {count} of them"
-        return Form(named, replace(self.built, dynamics=made), cost)
+        return Form(replace(self.built, dynamics=made), cost)
 
     def more_folds(self, folds: int) -> Form:
         """Each net is trained on all folds but one."""
@@ -96,7 +114,7 @@ class Forms:
         watched = (self.total - m * (1 - 1 / folds)) / m
         cost = folds * self.length + folds * 5 * watched * FORWARD
         made = crossfit.read(task, runs.ctx)
-        return Form(f"{folds} folds, 5 epochs", replace(self.built, dynamics=made), cost)
+        return Form(replace(self.built, dynamics=made), cost)
 
     def halves(self) -> Form:
         """No scoring run: a sample is scored by the half's net that trained on it, and embedded by
@@ -114,7 +132,7 @@ class Forms:
             probabilities=probabilities(shown[0], feed),
         )  # fmt: skip
         cost = self.length + 2 * 5 * self.watched * FORWARD
-        return Form("halves score, 5 epochs", subset, cost)
+        return Form(subset, cost)
 
     def warmed(self, epochs: int) -> Form:
         """Both nets go on from the scoring run's first ``epochs``, then see their half only: what
@@ -129,8 +147,7 @@ class Forms:
         ]
         cost = 2 * self.length - epochs + 2 * 5 * self.watched * FORWARD
         made = crossfit.joined(parts, self.total)
-        named = f"2 folds, 5 epochs, {epochs} of {self.length} warmed up"
-        return Form(named, replace(self.built, dynamics=made), cost)
+        return Form(replace(self.built, dynamics=made), cost)
 
     def _trained(self, start: Callable[[], tuple[Any, int]]) -> Iterator[tuple[Any, ...]]:
         """For each half: which scored samples it leaves out, the ids it is watched on, the net, and
@@ -145,12 +162,13 @@ class Forms:
             net, length = start()
             made = Dynamics(len(rest), moments(length), True, device)
             whole = length == self.length  # else scores would read epochs that are not there
-            scores = {s["name"]: watching(s, self.ctx, len(own), length) for s in task.scores}
+            wanted = task.scores if whole else ()
+            scores = {s["name"]: watching(s, self.ctx, len(own), length) for s in wanted}
             parts = {
                 "dynamics": Recorder(
                     rest, self.total, {"dynamics": Recorded(made, "eval_pass")}, device
                 ),
-                "scores": Recorder(own, self.total, scores if whole else {}, device),
+                "scores": Recorder(own, self.total, scores, device),
             }
             self._train(net, own, length, Recorders(parts))
             yield inside, rest, net, parts
@@ -174,20 +192,23 @@ class Forms:
         )  # fmt: skip
 
 
-def rows(setup: Setup, suite: str, seed: int) -> Iterator[Row]:
-    """Spearman on unseen samples of every form, predictor and score."""
+def rows(setup: Setup, suite: str, seed: int, known: set[str]) -> Iterator[Row]:
+    """Spearman on unseen samples of every predictor and score, of forms not ``known``."""
     forms = Forms(setup, suite, seed)
     with np.load(setup.truth_file(suite, seed), allow_pickle=False) as found:
         truth = found["full"]
-    plain = Form("no cross-fitting", forms.built, forms.length)
-    for form in (plain, *forms.all()):
+    for name, make in forms.all().items():
+        if name in known:
+            continue
+        form = make()
         near = among_all(form.subset.embeddings, 20, threads=1)
-        for method in ("auto",) if form is plain else ("dynamics", CROSS_FITTED):
+        plain = name in (PLAIN, DOUBLED_SUBSET)
+        for method in ("auto",) if plain else ("dynamics", CROSS_FITTED):
             made = predicted(method, form.subset, near, seed).values
             for column, score in enumerate(form.subset.names):
                 unseen = form.subset.unseen
                 yield {
-                    "suite": suite, "seed": seed, "form": form.name, "method": method,
+                    "suite": suite, "seed": seed, "form": name, "method": method,
                     "score": score, "epochs": form.epochs, "scoring": forms.length,
                     "spearman": spearman(made[unseen, column], truth[unseen, column]),
                 }  # fmt: skip
@@ -234,20 +255,19 @@ def main() -> None:
     setup = Setup(options.work, tuple(options.seeds), tuple(options.suites))
     file = options.work / "crossfit_forms.jsonl"
     known = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-    done = {(r["suite"], r["seed"]) for r in known}
     for seed in setup.seeds:
         for suite in setup.suites:
-            if (suite, seed) not in done:
-                made = list(rows(setup, suite, seed))
-                with file.open("a", encoding="utf-8") as out:
-                    out.write("".join(json.dumps(row) + "\n" for row in made))
-                known += made
-                print(suite, seed, flush=True)
+            have = {r["form"] for r in known if (r["suite"], r["seed"]) == (suite, seed)}
+            made = list(rows(setup, suite, seed, have))
+            with file.open("a", encoding="utf-8") as out:
+                out.write("".join(json.dumps(row) + "\n" for row in made))
+            known += made
+            print(suite, seed, flush=True)
     mine = [r for r in known if r["seed"] in setup.seeds and r["suite"] in setup.suites]
     text = table(mine)
     print(text)
-    if set(options.seeds) == {0, 1, 2}:
-        RESULT.write_text(f"{text}\n", encoding="utf-8")
+    if (set(options.seeds), tuple(options.suites)) == ({0, 1, 2}, SUITES):
+        RESULT.write_text(f"{_ABOUT}\n{text}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
