@@ -184,7 +184,7 @@ class Greedy(Supervised):
         object.__setattr__(self, "error", error)
 
     def step(self, net: Net, x: Tensor, y: Tensor) -> StepOutput:
-        raise self.error  # type: ignore[attr-defined]
+        raise self.error  # type: ignore[attr-defined]  # set by the test
 
 
 @pytest.mark.parametrize(
