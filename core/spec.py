@@ -125,9 +125,10 @@ class ScoreSpec(AlsoSpec):
     cross_fit: int = Field(default=0, ge=0, le=20)
     """Folds of the subset: as many nets, each trained without one, for extrapolators that read
     dynamics (0: none)."""
-    until: Literal["end", "best_validation"] = "end"
-    """Last epoch that scores read: the training's, or the one of best validation accuracy (robust,
-    where that is trained for), as an early stop would have taken; needs data.validation."""
+    until: Literal["end", "best_validation", "matched"] = "end"
+    """Last epoch that scores read: the training's; the one of best validation accuracy (robust,
+    where that is trained for), as an early stop would have taken, which needs data.validation; or
+    matched: on a subset, before its samples are learned by heart (and from a little later on)."""
 
     @field_validator("cross_fit")
     @classmethod
