@@ -7,6 +7,8 @@ decides whether an edge counts: with plain exp(-d) most of them vanish beside a 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
@@ -14,6 +16,8 @@ from scipy.sparse import csr_array
 from core.neighbors import Neighbors
 
 Floats = NDArray[np.float32]
+Ids = NDArray[np.int64]
+_COLUMNS = 16
 
 
 def symmetric(near: Neighbors, k: int) -> csr_array:
@@ -22,12 +26,21 @@ def symmetric(near: Neighbors, k: int) -> csr_array:
     distances, indices = near.distances[:, :k], near.indices[:, :k]
     count, k = indices.shape
     scale = np.maximum(distances.mean(axis=1, dtype=np.float64), np.finfo(np.float32).tiny)
-    apart = distances.astype(np.float64)
-    weights = np.exp(-apart / np.sqrt(scale[:, None] * scale[indices])).astype(np.float32)
-    starts = np.arange(0, count * k + 1, k)
-    directed = csr_array((weights.ravel(), indices.ravel(), starts), shape=(count, count))
+    root = 1 / np.sqrt(scale)
+    weights = np.exp(-distances * root[:, None] * root[indices]).astype(np.float32)
+    short = np.int32 if count * k < 2**30 else np.int64  # SciPy keeps what it is given
+    starts = np.arange(0, count * k + 1, k, dtype=short)
+    found = (weights.ravel(), indices.ravel().astype(short), starts)
+    incoming = _transposed(csr_array(found, shape=(count, count)))
     # an edge found from both ends has one weight, up to the rounding of its two distances
-    return csr_array(directed.maximum(directed.T))
+    return csr_array(_transposed(incoming).maximum(incoming))
+
+
+def _transposed(matrix: csr_array) -> csr_array:
+    """With sorted columns, by counting: the transpose of the transpose sorts a matrix."""
+    made = csr_array(matrix.T.tocsr())
+    made.has_canonical_format = True  # otherwise SciPy joins two of them by a slower way
+    return made
 
 
 def transition(adjacency: csr_array) -> csr_array:
@@ -50,13 +63,33 @@ def normalised(adjacency: csr_array, loops: float = 1.0) -> csr_array:
     A self-loop is as heavy as the sample's mean edge times ``loops``, so that it stays in
     proportion whatever the scale of the weights.
     """
-    lengths = np.maximum(np.diff(adjacency.indptr), 1)
+    count, lengths = adjacency.shape[0], np.diff(adjacency.indptr)
     degree = np.asarray(adjacency.sum(axis=1), dtype=np.float64).ravel()
-    own = np.where(degree > 0, loops * degree / lengths, 1.0)
-    everyone = np.arange(adjacency.shape[0])
-    diagonal = csr_array((own, (everyone, everyone)), shape=adjacency.shape)
-    joined = csr_array(adjacency + diagonal)
-    root = 1 / np.sqrt(degree + own)
-    rows = np.repeat(everyone, np.diff(joined.indptr))
-    scaled = (joined.data * root[rows] * root[joined.indices]).astype(np.float32)
-    return csr_array((scaled, joined.indices, joined.indptr), shape=joined.shape)
+    own = np.where(degree > 0, loops * degree / np.maximum(lengths, 1), 1.0)
+    root = (1 / np.sqrt(degree + own)).astype(np.float32)
+    # a row's entries move by the loops before it; its own comes last
+    starts = adjacency.indptr + np.arange(count + 1, dtype=adjacency.indptr.dtype)
+    loop, edges = starts[1:] - 1, np.ones(starts[-1], dtype=bool)
+    edges[loop] = False
+    data, columns = np.empty(len(edges), np.float32), np.empty(len(edges), adjacency.indices.dtype)
+    data[edges] = adjacency.data * np.repeat(root, lengths) * root[adjacency.indices]
+    columns[edges] = adjacency.indices
+    data[loop], columns[loop] = own * np.square(root), np.arange(count)
+    return csr_array((data, columns, starts), shape=adjacency.shape)
+
+
+def smooth(
+    step: csr_array, rows: Floats, hops: int, out: Floats | None = None, wanted: Ids | None = None
+) -> Floats:
+    """``step`` ``[N, N]`` to the power of ``hops`` times ``rows``, float32 ``[N, D]``, in ``out``
+    where it is given; where ``wanted`` are, ``out`` keeps its other rows. A few columns at a time:
+    what SciPy adds up then stays in the processor's cache."""
+    out = np.zeros(rows.shape, np.float32) if out is None else out
+    last = step if wanted is None else csr_array(step[wanted])
+    for start in range(0, rows.shape[1], _COLUMNS):
+        columns = slice(start, start + _COLUMNS)
+        found: Any = np.ascontiguousarray(rows[:, columns])
+        for _ in range(hops - 1):
+            found = step @ found
+        out[slice(None) if wanted is None else wanted, columns] = last @ found
+    return out

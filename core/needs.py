@@ -10,6 +10,7 @@ A policy file says in ``NEEDS`` what it reads beside the score: ``labels``, ``em
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 from typing import Any, Literal
 
 from core import registry
@@ -31,14 +32,26 @@ def score_kind(name: str) -> ScoreKind:
 
 def step_passes(spec: Spec) -> int:
     """Passes a training step makes with every sample: one, and those of an attack."""
+    return 1 + _sum_of("EXTRA_PASSES", spec)
+
+
+def attack_passes(spec: Spec) -> int:
+    """Forward and backward passes that an evaluation makes with a sample, beyond a forward one."""
+    return _sum_of("ATTACK_PASSES", spec)
+
+
+def _sum_of(constant: str, spec: Spec) -> int:
+    """Sum of a paradigm's literal terms: see :mod:`core.paradigms.base`."""
     about, given = registry.describe("paradigm", spec.paradigm.name), spec.paradigm.params
-    extra = 0
-    for term in about.constants.get("EXTRA_PASSES", ()):
+    total = 0
+    for term in about.constants.get(constant, ()):
         if isinstance(term, str):
-            extra += int(given[term])
+            total += int(given[term])
+        elif isinstance(term, tuple):
+            total += prod(int(given[name]) for name in term)
         else:
-            extra += int(all(given[name] == value for name, value in term.items()))
-    return 1 + extra
+            total += int(all(given[name] == value for name, value in term.items()))
+    return total
 
 
 def direction(name: str) -> Literal["high", "low"]:

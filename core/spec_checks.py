@@ -15,6 +15,7 @@ from core.spec_names import default_name, named_kind
 def contradictions(spec: Spec) -> Iterator[str]:
     """What sections that are right in themselves have against each other."""
     yield from _short_training(spec)
+    yield from _unvalidated(spec)
     yield from _mixed_kinds(spec)
     yield from _missing_companions(spec)
     yield from _untrained_embedding(spec)
@@ -65,10 +66,9 @@ def _against_measured(raw: Mapping[str, Any]) -> Iterator[str]:
     for key in ("record", "window"):
         if score.get(key) is not None:
             yield f"score.{key}: {name} watches no training; leave it out"
-    if score.get("nets", 1) != 1:
-        yield f"score.nets: {name} watches no training; leave it 1"
-    if score.get("cross_fit", 0) != 0:
-        yield f"score.cross_fit: {name} watches no training; leave it 0"
+    for key, default in (("nets", 1), ("cross_fit", 0), ("until", "end")):
+        if score.get(key, default) != default:
+            yield f"score.{key}: {name} watches no training; leave it {default}"
     baselines = raw.get("baselines")
     for baseline in ("true_random", "full_scores"):
         if isinstance(baselines, list | tuple) and baseline in baselines:
@@ -127,6 +127,23 @@ def _missing_companions(spec: Spec) -> Iterator[str]:
             yield (
                 f"prune.policy: {spec.prune.policy} also reads the score '{name}'; add it: "
                 f"score.also: [{listed}]"
+            )
+
+
+def _unvalidated(spec: Spec) -> Iterator[str]:
+    """Scores that validation is to end, without validation or with a fixed end of their own."""
+    if spec.score.until != "best_validation":
+        return
+    if not spec.data.validation:
+        yield (
+            "score.until: best_validation needs samples that are not trained on; set "
+            "data.validation, for example to 1024"
+        )
+    for section in (spec.score, *spec.score.also):
+        if section.params.get("epoch", 0) < 0:
+            yield (
+                f"score.until: {section.name} reads epochs counted from the last one; set "
+                "score.until: end, or its epoch to 0 or more"
             )
 
 

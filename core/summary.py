@@ -38,7 +38,7 @@ from core.sinks import target
 from core.spec import Spec
 from core.stages import measure
 from core.stages.base import Context, load
-from core.stages.score import oriented, score_seal, subset_scores
+from core.stages.score import ends, oriented, score_seal, subset_scores
 from core.stats import paired, summarise
 
 SCHEMA = 1
@@ -165,6 +165,7 @@ class Summary:
             "crossfit": self._cross_fitted(seed, column, name),
             "coverage80": self._coverage(seed, column, name, predicted),
             "generated": self._of_generated(seed, name, predicted),
+            "until": ends(self.ctx, self.ctx.graph[f"extrapolate-s{seed}"], name) or None,
         }  # fmt: skip
 
     def _of_generated(self, seed: int, name: str, predicted: Scores) -> dict[str, Any] | None:

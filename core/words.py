@@ -201,6 +201,34 @@ def _of_generated(row: Mapping[str, Any]) -> str:
     return said
 
 
+def ended(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Where validation ended scores, of the rows of ``summary.extrapolation``, a line each; empty
+    where it did not choose."""
+    return "\n".join(_ended(row) for row in rows if row.get("until"))
+
+
+_JUDGED = {
+    "accuracy": "accuracy",
+    "robust_accuracy": "accuracy under PGD",
+    "cw_robust_accuracy": "accuracy under PGD on the margin",
+}
+
+
+def judged(metric: str) -> str:
+    """The metric by which validation chose, in words."""
+    return _JUDGED.get(metric, metric.replace("_", " "))
+
+
+def _ended(row: Mapping[str, Any]) -> str:
+    nets = row["until"]
+    where = " and ".join(f"epoch {net['epoch']} of {net['of']}" for net in nets)
+    best = ", ".join(f"{percent(net['accuracy'], 1)}%" for net in nets)
+    return (
+        f"{row['score']}, seed {row['seed']}, ends with {where}: best {judged(nets[0]['by'])} on "
+        f"the validation samples, {best}"
+    )
+
+
 def _spoken(values: Mapping[str, Any]) -> str:
     if values["spearman"] is None:
         return f"undefined (n = {count(values['n'])})"

@@ -10,6 +10,7 @@ graph; looks at the stopping fold and predictions use all edges.
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,10 +24,16 @@ from scipy.sparse import csr_array
 from torch import Tensor, nn
 
 from core.extrapolators.base import Floats, Ids
-from core.graph import normalised, transition
+from core.graph import normalised, smooth, transition
 
-_LOOK_EVERY = 5  # steps on all scored samples between two looks at the stopping fold
-_BLOCK = 8192  # samples predicted at a time
+_FULL_STEPS = 5  # steps on all scored samples between two looks at the stopping fold
+_STEPS = 8  # steps on parts of them between two looks, or an epoch where that is shorter
+_JUDGES = 400  # samples of the stopping fold that are looked at, at most
+_NEWEST = 0.1  # weight of the newest network in the running mean that is judged and kept
+_GAIN = 0.01  # share of the explained variance by which a look has to be better to go on
+_BLOCK = 2048  # samples predicted at a time
+_MOST = 4  # where more than one in so many is predicted, the first convolution is made of all
+_HELD = 2**26  # numbers of that held at most
 Kind = Literal["gcn", "sage"]
 
 
@@ -60,6 +67,7 @@ class GraphNet(nn.Module):
 
         super().__init__()
         hidden = options.hidden
+        self.kind = kind
 
         def conv(inputs: int) -> nn.Module:
             if kind == "gcn":
@@ -72,22 +80,29 @@ class GraphNet(nn.Module):
         self.head = nn.Linear(hidden, scores)
         self.drop = nn.Dropout(options.dropout)
 
-    def hidden(self, around: Tensor, own: Tensor) -> Tensor:
-        """The first convolution: rows ``[n, D]`` and their sums over neighbours to ``[n, H]``."""
-        return self._layer(self.first, around, own)
-
     def forward(self, around: Tensor, own: Tensor) -> Tensor:
-        """The second and the head: ``[n, H]``, summed over neighbours and own, to ``[n, S]``."""
-        found: Tensor = self.head(self._layer(self.second, around, own))
+        """The second convolution and the head: hidden rows ``[n, H]``, summed over neighbours and
+        own, to ``[n, S]``."""
+        found: Tensor = self.head(self._layer(self.second, joined(self.kind, around, own)))
         return found
 
-    def _layer(self, conv: Any, around: Tensor, own: Tensor) -> Tensor:
-        if hasattr(conv, "lin_l"):
-            found = conv.lin_l(around) + conv.lin_r(own)
-        else:  # the adjacency has self-loops
-            found = conv.lin(around) + conv.bias
-        dropped: Tensor = self.drop(torch.relu(found))
+    def hidden(self, rows: Tensor) -> Tensor:
+        """The first convolution of what :func:`joined` gives, ``[n, H]``."""
+        return self._layer(self.first, rows)
+
+    def _layer(self, conv: Any, rows: Tensor) -> Tensor:
+        if self.kind == "gcn":  # the adjacency has self-loops
+            weight, bias = conv.lin.weight, conv.bias
+        else:  # both products at once
+            weight, bias = torch.cat([conv.lin_l.weight, conv.lin_r.weight], 1), conv.lin_l.bias
+        dropped: Tensor = self.drop(torch.relu(nn.functional.linear(rows, weight, bias)))
         return dropped
+
+
+def joined(kind: Kind, around: Tensor, own: Tensor) -> Tensor:
+    """What a convolution multiplies: sums over neighbours, for GraphSAGE with the own row beside
+    them."""
+    return around if kind == "gcn" else torch.cat([around, own], 1)
 
 
 def adjacency(kind: Kind, graph: csr_array) -> csr_array:
@@ -110,25 +125,25 @@ def as_tensor(matrix: csr_array, device: str) -> Tensor:
 
 @dataclass(frozen=True)
 class Inputs:
-    """Rows ``[N, D]`` of all samples, their sums over neighbours ``[N, D]``, and the graph."""
+    """What the first convolution multiplies, ``rows`` ``[N, D or 2D]`` of all samples, and the
+    graph."""
 
-    own: Tensor
-    around: Tensor
+    rows: Tensor
     graph: csr_array
 
     @classmethod
-    def made(cls, rows: Floats, graph: csr_array, device: str) -> Inputs:
-        """The first aggregation of ``rows`` ``[N, D]``."""
-        around = np.asarray(graph @ rows, dtype=np.float32)
-        return cls(torch.from_numpy(rows).to(device), torch.from_numpy(around).to(device), graph)
+    def made(cls, kind: Kind, own: Floats, graph: csr_array, device: str) -> Inputs:
+        """The first aggregation of ``own`` ``[N, D]``."""
+        around = torch.from_numpy(smooth(graph, own, 1))
+        return cls(joined(kind, around, torch.from_numpy(own)).to(device), graph)
 
     def index(self, ids: Ids) -> Tensor:
         """Ids on the device of the rows."""
-        return torch.from_numpy(ids).to(self.own.device)
+        return torch.from_numpy(ids).to(self.rows.device)
 
     def hidden(self, net: GraphNet, nodes: Tensor) -> Tensor:
         """The first convolution of ``nodes``, ``[n, H]``."""
-        return net.hidden(self.around.index_select(0, nodes), self.own.index_select(0, nodes))
+        return net.hidden(self.rows.index_select(0, nodes))
 
 
 @dataclass(frozen=True)
@@ -146,13 +161,14 @@ class Field:
         part = csr_array(inputs.graph[ids])
         nodes, place = np.unique(part.indices, return_inverse=True)
         small = csr_array((part.data, place, part.indptr), shape=(len(ids), len(nodes)))
-        edges = as_tensor(small, str(inputs.own.device))
+        edges = as_tensor(small, str(inputs.rows.device))
         return cls(inputs, inputs.index(ids), inputs.index(nodes.astype(np.int64)), edges)
 
     def forward(self, net: GraphNet) -> Tensor:
         """The network's output ``[r, S]``."""
-        around = self.edges @ self.inputs.hidden(net, self.nodes)
-        found: Tensor = net(around, self.inputs.hidden(net, self.roots))
+        below = self.inputs.hidden(net, self.nodes)
+        own = below if net.kind == "gcn" else self.inputs.hidden(net, self.roots)
+        found: Tensor = net(self.edges @ below, own)
         return found
 
 
@@ -176,66 +192,99 @@ class Task:
 
 
 def train(task: Task, options: Options, seed: int) -> GraphNet:
-    """The network at its best epoch on the stopping fold.
+    """The running mean of the networks of all steps, where it is best on the stopping fold.
 
     Nothing of torch's global random state is read or changed.
     """
-    own = task.inputs.own
-    with torch.random.fork_rng([own.device] if own.is_cuda else []):
+    rows = task.inputs.rows
+    with torch.random.fork_rng([rows.device] if rows.is_cuda else []):
         torch.manual_seed(seed)
         rng = np.random.default_rng(seed)
-        net = GraphNet(task.kind, own.shape[1], task.targets.shape[1], options).to(own.device)
+        width = rows.shape[1] // (1 if task.kind == "gcn" else 2)
+        net = GraphNet(task.kind, width, task.targets.shape[1], options).to(rows.device)
+        mean = copy.deepcopy(net).eval()
+        pairs = list(zip(mean.parameters(), net.parameters(), strict=True))
         optimizer = torch.optim.Adam(
-            net.parameters(), lr=options.lr, weight_decay=options.weight_decay
+            net.parameters(), lr=options.lr, weight_decay=options.weight_decay, fused=True
         )
-        stopping = Field.of(task.inputs, task.ids[task.outside])
-        wanted = task.targets[task.inputs.index(task.outside)]
-        best, best_loss, since = net.state_dict(), float("inf"), 0
-        for epoch in range(options.epochs):
-            net.train()
-            for found, truth in _steps(task, net, options, rng):
-                optimizer.zero_grad()
-                torch.autograd.backward(torch.nn.functional.mse_loss(found, truth))
-                optimizer.step()
-            if task.full and epoch % _LOOK_EVERY:
-                continue
-            net.eval()
+        judges = task.outside[:_JUDGES]
+        stopping = Field.of(task.inputs, task.ids[judges])
+        wanted = task.targets[task.inputs.index(judges)]
+        best, best_loss, mark, since = mean.state_dict(), float("inf"), float("inf"), 0
+        for step, (found, truth, look) in enumerate(_steps(task, net, options, rng), 1):
+            optimizer.zero_grad()
+            torch.autograd.backward(torch.nn.functional.mse_loss(found, truth))
+            optimizer.step()
             with torch.no_grad():
-                reached = float((stopping.forward(net) - wanted).square().mean())
+                for kept, now in pairs:
+                    kept.lerp_(now, max(1 / step, _NEWEST))
+                if not look:
+                    continue
+                reached = float((stopping.forward(mean) - wanted).square().mean())
             if reached < best_loss:
-                best = {k: v.detach().clone() for k, v in net.state_dict().items()}
-                best_loss, since = reached, 0
+                best = {k: v.clone() for k, v in mean.state_dict().items()}
+                best_loss = reached
+            if reached < mark - _GAIN * max(0.0, 1 - reached):
+                mark, since = reached, 0
             elif (since := since + 1) >= options.patience:
                 break
-    net.load_state_dict(best)
-    return net
+    mean.load_state_dict(best)
+    return mean
 
 
 def predict(net: GraphNet, inputs: Inputs, ids: Ids) -> Tensor:
     """The network's output ``[n, S]`` for ``ids``, with all edges, without dropout."""
     net.eval()
+    count, width = len(inputs.rows), net.head.in_features
+    parts = [ids[start : start + _BLOCK] for start in range(0, len(ids), _BLOCK)]
     with torch.no_grad():
-        starts = range(0, len(ids), _BLOCK)
-        return torch.cat([Field.of(inputs, ids[s : s + _BLOCK]).forward(net) for s in starts])
+        if len(ids) * _MOST < count or count * width > _HELD:
+            return torch.cat([Field.of(inputs, part).forward(net) for part in parts])
+        hidden = torch.empty(count, width, device=inputs.rows.device)
+        for start in range(0, count, _BLOCK):
+            hidden[start : start + _BLOCK] = net.hidden(inputs.rows[start : start + _BLOCK])
+        return torch.cat([net(*_around(inputs, hidden, part)) for part in parts])
+
+
+def _around(inputs: Inputs, hidden: Tensor, ids: Ids) -> tuple[Tensor, Tensor]:
+    """Of hidden rows ``[N, H]`` the sums over neighbours of ``ids``, and their own: ``[n, H]``."""
+    part = csr_array(inputs.graph[ids])
+    summed: Tensor = nn.functional.embedding_bag(
+        inputs.index(part.indices), hidden, inputs.index(part.indptr[:-1]), mode="sum",
+        per_sample_weights=torch.from_numpy(part.data).to(hidden.device),
+    )  # fmt: skip
+    return summed, hidden.index_select(0, inputs.index(ids))
 
 
 def _steps(
     task: Task, net: GraphNet, options: Options, rng: np.random.Generator
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Outputs and their targets: of all that fit at once, or of parts with drawn edges."""
+) -> Iterator[tuple[Tensor, Tensor, bool]]:
+    """Outputs, their targets, and whether to look at the stopping fold after this step: of all that
+    fit at once, or of parts with drawn edges."""
     inputs = task.inputs
     if task.full:
-        yield task.everyone.forward(net), task.targets[inputs.index(task.inside)]
+        wanted = task.targets[inputs.index(task.inside)]
+        for step in range(1, options.epochs + 1):
+            look = step % _FULL_STEPS == 0 or step == options.epochs
+            yield task.everyone.forward(net), wanted, look
         return
-    order, size = rng.permutation(task.inside), int(options.batch)
-    for start in range(0, len(order), size):
-        part = order[start : start + size]
-        nodes, weights = drawn(inputs.graph, task.ids[part], options.fanout, rng)
-        tree = np.concatenate([task.ids[part], nodes.ravel()])
-        hidden = inputs.hidden(net, inputs.index(tree))
-        below = hidden[len(part) :].view(*nodes.shape, -1)
-        around = torch.einsum("rf,rfh->rh", torch.from_numpy(weights).to(hidden.device), below)
-        yield net(around, hidden[: len(part)]), task.targets[inputs.index(part)]
+    size = int(options.batch)
+    parts = -(-len(task.inside) // size)
+    every, last = min(parts, _STEPS), parts * options.epochs
+    step = 0
+    for _ in range(options.epochs):
+        order = rng.permutation(task.inside)
+        nodes, weights = drawn(inputs.graph, task.ids[order], options.fanout, rng)
+        for start in range(0, len(order), size):
+            part = order[start : start + size]
+            around = inputs.index(nodes[start : start + size].ravel())
+            hidden = inputs.hidden(net, torch.cat([inputs.index(task.ids[part]), around]))
+            below = hidden[len(part) :].view(len(part), options.fanout, -1)
+            share = torch.from_numpy(weights[start : start + size]).to(hidden.device)
+            summed = torch.bmm(share[:, None], below)[:, 0]
+            step += 1
+            look = step % every == 0 or step == last
+            yield net(summed, hidden[: len(part)]), task.targets[inputs.index(part)], look
 
 
 def drawn(

@@ -16,16 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import UserError
-from core.extrapolators import _design, base
+from core.extrapolators import _design, _principal, base
 from core.extrapolators.base import Features, Floats, Ids, Prediction
 from core.graph import symmetric
 from core.neighbors import normalise
 
 NEEDS = ("neighbors",)
 NEIGHBORS = 10
-_STEP = 256  # scored samples a step; fewer are one step, with all their edges
+_STEP = 128  # scored samples a step
+_WHOLE = 256  # so many or fewer are one step, with all their edges
 _LENGTH = 0.4  # root mean square length of the rows: short ones keep the network smooth at first
-_PCA_ROWS = 20_000
 _FOLDS = 10  # one decides when to stop
 
 
@@ -48,13 +48,14 @@ class Params:
     epochs: int = 200
     """Passes over the scored samples at most."""
     patience: int = 3
-    """Looks at the stopping fold without a better one before it stops; there is one an epoch, with
-    ``full`` one every five epochs."""
+    """Looks at the stopping fold that gain less than 1% of the explained variance before it stops;
+    there is one every eight steps, or an epoch where that is shorter, with ``full`` every five."""
     batch: int | Literal["auto", "full"] = "auto"
-    """Scored samples a step; full: all at once, with all edges; auto is 256."""
+    """Scored samples a step; full: all at once, with all edges; auto is 128, but
+    all where there are at most 256."""
     components: int = 64
     """Principal components of the embedding that are read; 0: the embedding as it is."""
-    fanout: int = 5
+    fanout: int = 3
     """Edges a node draws in sampled training."""
     members: int = 3
     """Networks, each stopped on another part of the scored samples; their mean is taken."""
@@ -108,7 +109,7 @@ class Gnn(base.Extrapolator[Params]):
             raise ValueError("the neighbours are missing, or a setting is still open")
         kind = params.layers
         graph = _gnn.adjacency(kind, symmetric(x.neighbors, params.k))
-        inputs = _gnn.Inputs.made(node_features(x, params), graph, x.device)
+        inputs = _gnn.Inputs.made(kind, node_features(x, params), graph, x.device)
         standard, mean, scale = _gnn.standardised(scores)
         wanted = torch.from_numpy(standard).to(x.device)
         fold = rng.permutation(len(ids)) % min(max(_FOLDS, params.members), len(ids))
@@ -141,31 +142,23 @@ def make(params: Params) -> Gnn:
 
 
 def node_features(x: Features, params: Params) -> Floats:
-    """Unit embeddings with columns standardised over all samples, or the first principal components
-    of these, on one scale for all; then a one-hot label (zeros where there is none): float32
-    ``[N, d (+ C)]``."""
-    rows = normalise(x.embeddings)
-    rows -= rows.mean(axis=0, dtype=np.float64).astype(np.float32)
-    spread = rows.std(axis=0, dtype=np.float64).astype(np.float32)
-    rows /= np.where(spread > 0, spread, np.float32(1))
-    if 0 < params.components < rows.shape[1]:
-        rows = rows @ _components(rows, params.components)
-    length = np.sqrt(np.square(rows).sum(axis=1).mean(dtype=np.float64))
+    """Unit embeddings with standardised columns, or the first principal components of these, on one
+    scale for all; then a one-hot label (zeros where there is none): float32 ``[N, d (+ C)]``."""
+    if 0 < params.components < x.embeddings.shape[1]:
+        rows = _principal.projection(x.embeddings, params.components).rows(x.embeddings)
+    else:
+        rows = normalise(x.embeddings)
+        rows -= rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+        spread = rows.std(axis=0, dtype=np.float64).astype(np.float32)
+        rows /= np.where(spread > 0, spread, np.float32(1))
+    length = np.sqrt(np.vdot(rows, rows) / len(rows))
     rows *= np.float32(_LENGTH / length if length > 0 else 1)
     if not params.use_labels or x.labels is None or int(x.labels.max()) < 0:
         return rows
     return np.concatenate([rows, _design.one_hot(x.labels, int(x.labels.max()) + 1)], axis=1)
 
 
-def _components(rows: Floats, count: int) -> Floats:
-    """The directions ``[d, count]`` in which centred ``rows`` ``[N, d]`` vary most, from evenly
-    spread rows where there are many."""
-    some = rows[:: max(1, len(rows) // _PCA_ROWS)]
-    _, vectors = np.linalg.eigh(some.T @ some)
-    return np.ascontiguousarray(vectors[:, -count:])
-
-
 def _full(params: Params, scored: int) -> bool:
     if params.batch != "auto":
         return params.batch == "full"
-    return scored <= _STEP
+    return scored <= _WHOLE

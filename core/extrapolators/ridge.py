@@ -74,15 +74,22 @@ class Ridge(base.Extrapolator[Params]):
     ) -> Iterator[Prediction]:
         """One decomposition serves all penalties."""
         inputs = _design.design(x, ids, self.given.use_labels, self.given.use_predictions)
-        fitted = Decomposed(inputs.rows(ids), scores)
-        for params in candidates:
-            out = Prediction.empty(len(x), scores.shape[1])
-            yield inputs.fill(out, targets, fitted.solve(_fixed(params)))
+        yield from compared(inputs, ids, scores, candidates, targets)
 
 
 def make(params: Params) -> Ridge:
     """The extrapolator with the user's options."""
     return Ridge(params)
+
+
+def compared(
+    inputs: _design.Design, ids: Ids, scores: Floats, candidates: Sequence[Params], targets: Ids
+) -> Iterator[Prediction]:
+    """One prediction of ``targets`` per penalty, from the rows that ``inputs`` makes."""
+    fitted = Decomposed(inputs.rows(ids), scores)
+    for params in candidates:
+        out = Prediction.empty(len(inputs.x), scores.shape[1])
+        yield inputs.fill(out, targets, fitted.solve(_fixed(params)))
 
 
 class Decomposed:

@@ -24,8 +24,8 @@ from core.attacks.robust import Named, attacked
 from core.models.base import Net
 from core.paradigms._average import Average
 from core.paradigms.base import Paradigm, Start, StepOutput
+from core.recipe import TrainSpec
 from core.rng import derive
-from core.spec import TrainSpec
 from core.training.feed import Feed
 
 EXTRA_PASSES = ("attack_steps", {"loss": "trades"}, {"loss": "pgd", "record": "clean"})
@@ -41,6 +41,11 @@ LIMITS = {
     "eval_restarts": {"ge": 1},
     "autoattack": {"ge": 0},
 }
+ATTACK_PASSES: tuple[Any, ...] = (
+    ("eval_steps", "eval_restarts"),
+    ("eval_cw_steps", "eval_restarts"),
+    {},
+)
 SAMPLE_LOSSES = False
 _MASKED = 0.01
 """A single step that fools this much more than many steps says that gradients are masked."""
@@ -95,6 +100,8 @@ class Adversarial(Paradigm):
         self.passes = (
             1 + params.attack_steps + int(params.loss == "trades" or params.record == "clean")
         )
+        self.attack_passes = sum(attack.passes for attack, _ in self._evaluation.values())
+        self.judged_by = "cw_robust_accuracy" if params.eval_cw_steps else "robust_accuracy"
         self._average: Average | None = None
 
     def begin(self, start: Start) -> None:

@@ -3,8 +3,9 @@
 A paradigm file has ``class Params`` for its options and
 ``make(params, recipe: TrainSpec) -> Paradigm``. One whose step shows a sample to the net more than
 once also has a literal ``EXTRA_PASSES``, whose terms are added: the name of an option counts its
-value, a mapping of options counts 1 where all have these values. The plan reads it, so that a cost
-is known before anything is imported.
+value, a tuple of names their product, a mapping of options counts 1 where all have these values.
+``ATTACK_PASSES`` says the same of its evaluation, beyond one forward pass. The plan reads both, so
+that a cost is known before anything is imported.
 """
 
 from __future__ import annotations
@@ -52,7 +53,12 @@ class Paradigm:
     passes: int = 1
     """Forward and backward passes that a training step makes with every sample."""
     validates: bool = False
-    """Whether ``data.validation`` is evaluated after every epoch."""
+    """Whether ``data.validation`` is evaluated after every epoch, whoever asks for it."""
+    judged_by: str = "accuracy"
+    """The metric of :meth:`evaluate` by which the best epoch is chosen on validation samples."""
+    attack_passes: int = 0
+    """Forward and backward passes that :meth:`evaluate` makes with a sample, beyond a forward one;
+    counted as if every sample were attacked."""
 
     def begin(self, start: Start) -> None:
         """Before the first step, or before :meth:`load_state_dict`."""

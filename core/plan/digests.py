@@ -16,7 +16,9 @@ from core.units import digest
 def wanted_scores(spec: Spec) -> tuple[Mapping[str, Any], ...]:
     """Resolved sections of the scores to record, the one that is pruned by first."""
     main = {k: v for k, v in spec.score.model_dump(mode="json").items() if k != "also"}
-    of_the_run = {key: main[key] for key in ("nets", "cross_fit")}
+    if main["until"] == "end":  # said only where it is not so, and then part of the score's key
+        del main["until"]
+    of_the_run = {key: main[key] for key in ("nets", "cross_fit", "until") if key in main}
     return (main, *({**a.model_dump(mode="json"), **of_the_run} for a in spec.score.also))
 
 

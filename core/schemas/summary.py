@@ -94,6 +94,16 @@ class Reference(_Exact):
     kept_recall: list[Recall]
 
 
+class Ended(_Exact):
+    """The epoch, counted from 1, with which validation ended the score of a scoring net, of how
+    many it was trained, and the accuracy on the validation samples after it, of the kind ``by``."""
+
+    epoch: int
+    of: int
+    accuracy: float
+    by: str
+
+
 class Extrapolation(_Exact):
     """One score of one seed."""
 
@@ -106,6 +116,7 @@ class Extrapolation(_Exact):
     crossfit: Heldout | None
     coverage80: float | None
     generated: NotRequired[Generated | None]
+    until: NotRequired[list[Ended] | None]
 
 
 class KindKept(_Exact):

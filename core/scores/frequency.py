@@ -78,8 +78,8 @@ class Frequency(TrainedScore):
         return {"series": self._series}
 
     def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take back what :meth:`state_dict` gave."""
-        self._series.copy_(state["series"])
+        """Take back what :meth:`state_dict` gave, also that of a longer training."""
+        self._series.copy_(state["series"][: len(self._series)])
 
 
 def make(m: int, classes: int, epochs: int, spec: ScoreOptions, device: torch.device) -> Frequency:

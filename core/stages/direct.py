@@ -10,6 +10,8 @@ mapped. With several scoring nets there is one such run of each, and their mean 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,10 +20,10 @@ from core.data.bank import targets_digest
 from core.extrapolators.mapping import match_distribution
 from core.plan.tasks import Task
 from core.stages.base import Context, Entry, Ids, load, plain
-from core.stages.score import ROLE, watching
+from core.stages.score import ROLE, judged_on, watching
 from core.stages.train_task import by_train, train_epochs
 from core.store import Seal
-from core.training.recorder import Recorded, Recorder, Recorders
+from core.training.recorder import Recorder, Recorders
 
 
 def entries(task: Task, ctx: Context) -> list[Entry]:
@@ -33,6 +35,7 @@ def entries(task: Task, ctx: Context) -> list[Entry]:
         "net": net.key,
         "scores": [[registry.describe("score", s["name"]).version, dict(s)] for s in task.scores],
         "targets": targets_digest(ctx.dataset.train, everyone),
+        **judged_on(ctx, task.scores),
     }
     return [Entry("direct", parts)]
 
@@ -97,6 +100,6 @@ def _recorder(task: Task, ctx: Context, watched: Ids, ids: Ids) -> Recorder:
     epochs = train_epochs(task, ctx, len(ids))
     recorded = {}
     for section in task.scores:
-        made = watching(section, ctx, len(watched), epochs)
-        recorded[section["name"]] = made if watched is ids else Recorded(made.score, "eval_pass")
+        made = watching(section, ctx, len(watched), epochs, len(ids))
+        recorded[section["name"]] = made if watched is ids else replace(made, record="eval_pass")
     return Recorder(watched, len(ctx.dataset.train), recorded, ctx.compute.device)

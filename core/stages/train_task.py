@@ -27,8 +27,9 @@ from core.models.base import Net
 from core.models.build import build_net, construct
 from core.paradigms.base import Paradigm
 from core.plan.tasks import Task
+from core.recipe import TrainSpec
 from core.rng import derive
-from core.spec import ModelSpec, TrainSpec
+from core.spec import ModelSpec
 from core.stages.base import Context, Ids, Meter, metered, plain
 from core.store import Seal
 from core.training.checkpoint import CheckpointFolder
@@ -77,8 +78,9 @@ class Training:
                 net, paradigm, ctx.feed("train"), self.ids, self.recipe,
                 seed=net_seed(task), role=self.role, compute=ctx.compute, total_steps=self.steps,
                 seconds=self.seconds,
-                test=ctx.feed("test"), validation=_held_out(ctx, paradigm), recorder=recorder,
-                curve=self.curve, checkpoints=checkpoints, control=self.voice, sampler=self.sampler,
+                test=ctx.feed("test"), validation=_held_out(ctx, paradigm, recorder),
+                recorder=recorder, curve=self.curve, checkpoints=checkpoints,
+                control=self.voice, sampler=self.sampler,
             )  # fmt: skip
         meter.seconds = trained.seconds  # evaluation is apart, time before a resume is in
         return net, trained, meter
@@ -136,10 +138,10 @@ def net_seed(task: Task) -> int:
     return derive(task.seed, "scoring", "subset", task.net) if task.net else task.seed
 
 
-def _held_out(ctx: Context, paradigm: Paradigm) -> Feed | None:
-    """The validation samples, where there are some and the paradigm looks at them."""
-    wanted = paradigm.validates and ctx.dataset.validation is not None
-    return ctx.feed("validation") if wanted else None
+def _held_out(ctx: Context, paradigm: Paradigm, recorder: Recorder | None) -> Feed | None:
+    """The validation samples, where there are some and somebody looks at them."""
+    wanted = paradigm.validates or (recorder is not None and recorder.judged)
+    return ctx.feed("validation") if wanted and ctx.dataset.validation is not None else None
 
 
 _WARM: set[str] = set()

@@ -15,9 +15,11 @@ import torch
 from torch import Tensor
 
 from core import registry
+from core.errors import UserError
 from core.scores.base import Batch, TrainedScore
 from core.spec import ScoreSpec
 from core.training.recorder import MODES
+from core.training.truncation import Truncation
 
 CPU = torch.device("cpu")
 SLACK = 64
@@ -71,6 +73,19 @@ class ScoreConformance:
             for epoch in range(0, epochs, max(5, epochs // 6)):
                 assert torch.equal(self._watched(preset, restart=epoch), whole)
 
+    def test_a_score_for_fewer_epochs_takes_over_its_state(self) -> None:
+        """So that validation can end it early: ``score.until``."""
+        for preset in self._presets():
+            if int(self._presets()[preset].get("epoch", 0)) < 0:
+                continue  # counted from the end, which has to be known from the start
+            epochs = self._epochs(preset)
+            for last in range(0, epochs, max(1, epochs // 7)):
+                try:
+                    self._make(preset, last + 1)
+                except UserError:
+                    continue  # too few epochs for it
+                assert torch.equal(self._ended(preset, last), self._watched(preset, of=last + 1))
+
     def test_its_state_is_tensors_of_the_stated_size(self) -> None:
         for preset in self._presets():
             score = self._make(preset)
@@ -94,11 +109,17 @@ class ScoreConformance:
         settings = self._presets()[preset]
         return max(self.epochs, int(settings.get("epoch", 0)) + int(settings.get("span", 0)))
 
-    def _make(self, preset: str) -> TrainedScore:
+    def _make(self, preset: str, epochs: int | None = None) -> TrainedScore:
         module: Any = registry.load("score", self.name)
-        section = self._section(preset)
-        made: TrainedScore = module.make(self.m, self.classes, self._epochs(preset), section, CPU)
+        section, length = self._section(preset), epochs or self._epochs(preset)
+        made: TrainedScore = module.make(self.m, self.classes, length, section, CPU)
         return made
+
+    def _ended(self, preset: str, last: int) -> Tensor:
+        """Scores that end with the epoch ``last`` of a training that goes on."""
+        until = Truncation(lambda epochs: self._make(preset, epochs))
+        self._watched(preset, until=until, best=last)
+        return until.finalize()
 
     def _watched(
         self,
@@ -108,13 +129,17 @@ class ScoreConformance:
         turned: bool = False,
         disturb: int | None = None,
         restart: int | None = None,
+        of: int | None = None,
+        until: Truncation | None = None,
+        best: int = 0,
     ) -> Tensor:
         """Scores of a made-up training: ``turned`` goes through each epoch backwards, ``disturb``
-        changes what one sample shows, ``restart`` goes through a saved state inside an epoch."""
+        changes what one sample shows, ``restart`` goes through a saved state inside an epoch. There
+        are ``of`` epochs, and ``until`` is told that the epoch ``best`` is the best one."""
         made_up = torch.Generator().manual_seed(0)
         targets = torch.randint(self.classes, (self.m,), generator=made_up)
-        score = self._make(preset)
-        for epoch in range(self._epochs(preset)):
+        score = self._make(preset, of)
+        for epoch in range(of or self._epochs(preset)):
             logits = torch.randn(self.m, self.classes, generator=made_up)
             features = torch.randn(self.m, 8, generator=made_up)
             if disturb is not None:
@@ -126,6 +151,8 @@ class ScoreConformance:
                 if epoch == restart and at == batch:
                     score = self._restored(preset, score)
                 score.observe(epoch, Batch(ids, logits[ids], targets[ids], features[ids]))
+            if until is not None:
+                until.consider(epoch, 1.0 if epoch == best else -torch.inf, score)
             score.end_epoch(epoch)
         return score.finalize()
 

@@ -33,9 +33,10 @@ class Control:
 class Trained:
     """What a training run was and cost.
 
-    ``seconds`` is training, recording and checkpoints; evaluation is apart. ``train_passes``
-    counts samples shown with a backward pass, those of an attack included; ``extra_passes`` those
-    shown only to be recorded.
+    ``seconds`` is training, recording and checkpoints; evaluation is apart, unless it chooses
+    where scores end. ``train_passes`` counts samples shown with a backward pass, those of an attack
+    included; ``extra_passes`` those shown only to be recorded or to choose.
+    ``judged_by`` is the metric that chose where scores end, None where nothing was chosen.
     ``metrics`` and ``predictions`` (int32 ``[n_test]``) are of the last step, empty and None
     without test data. ``history`` is the curve: series -> step, epoch, value lists.
     """
@@ -48,4 +49,5 @@ class Trained:
     evaluation_seconds: float
     metrics: dict[str, float]
     predictions: NDArray[np.int32] | None
+    judged_by: str | None = None
     history: dict[str, dict[str, list[float]]] = field(default_factory=dict)

@@ -20,8 +20,8 @@ from core.errors import Stopped, UserError
 from core.models.base import Net
 from core.models.build import draws_random
 from core.paradigms.base import Paradigm, Start
+from core.recipe import TrainSpec
 from core.rng import derive
-from core.spec import TrainSpec
 from core.training.augment import parse_augment
 from core.training.checkpoint import CheckpointFolder
 from core.training.control import Control, Trained
@@ -67,7 +67,8 @@ def train(
     taken as long, evaluation not counted, and ``total_steps`` is only how many steps are expected:
     the result then depends on the machine. With a ``sampler``, ``ids`` are all samples and
     it says which of them an epoch shows. ``test`` is evaluated as the recipe says and at
-    the last step, ``validation`` after every epoch where the paradigm wants it. With
+    the last step, ``validation`` after every epoch; where the ``recorder`` chooses by it, its time
+    and passes are the training's, otherwise they are evaluation. With
     ``checkpoints`` the training continues from the latest one. Raises Stopped when ``control`` asks
     for it, Diverged within 50 steps of a loss that is not finite and always before a checkpoint is
     written, OutOfMemory with a batch size to try.
@@ -189,10 +190,10 @@ class _Training:
         last = self.over = self.course.over(self.step)
         whole = self.step % self.meter.per_epoch == 0
         self.meter.after_step(self.step, self.net, last)
-        if whole and self.recorder is not None:
-            self.recorder.end_epoch(epoch, self.net, self.feed)
-        if whole and self.validation is not None and self.paradigm.validates:
-            self.evaluate(self.validation, "validation")
+        if whole:
+            accuracy = self.validate()
+            if self.recorder is not None:
+                self.recorder.end_epoch(epoch, self.net, self.feed, accuracy)
         due = self.evaluate_every is not None and self.step % self.evaluate_every == 0
         if self.test is not None and (last or due):
             self.metrics, self.predictions = self.evaluate(self.test, "test")
@@ -206,13 +207,28 @@ class _Training:
         if not last and self.checkpoints is not None and self.checkpoints.due(in_epoch=not whole):
             self.save()
 
-    def evaluate(self, feed: Feed, part: str) -> tuple[dict[str, float], NDArray[np.int32]]:
-        """Metrics on a part of the data that is not trained on, outside the training clock."""
+    def validate(self) -> float | None:
+        """Evaluate the validation samples, if any; the metric by which the paradigm judges."""
+        if self.validation is None:
+            return None
+        metrics, _ = self.evaluate(self.validation, "validation", charged=self.chooses)
+        return metrics[self.paradigm.judged_by]
+
+    @property
+    def chooses(self) -> bool:
+        """Whether the recorder chooses by validation."""
+        return self.recorder is not None and self.recorder.judged
+
+    def evaluate(
+        self, feed: Feed, part: str, *, charged: bool = False
+    ) -> tuple[dict[str, float], NDArray[np.int32]]:
+        """Metrics on a part of the data that is not trained on, outside the training clock unless
+        ``charged``."""
         self.watch.lap()
         metrics, predictions = self.paradigm.evaluate(self.net, feed)
         for name, value in metrics.items():
             self.meter.point(f"{part}/{name}", self.step, value)
-        self.watch.lap(evaluation=True)
+        self.watch.lap(evaluation=not charged)
         return metrics, predictions
 
     def conclude(self, test: Feed) -> None:
@@ -274,14 +290,19 @@ class _Training:
         self.watch.lap()
         self.curve.flush()
         samples = sample_passes(self.step, self.count, self.recipe.batch)
+        judged = 0
+        if self.validation is not None and self.chooses:
+            judged = self.step // self.meter.per_epoch * len(self.validation)
+        extra = self.recorder.extra_passes if self.recorder else 0
         return Trained(
             steps=self.step,
             epochs=self.step / self.meter.per_epoch,
-            train_passes=samples * self.paradigm.passes,
-            extra_passes=self.recorder.extra_passes if self.recorder else 0,
+            train_passes=samples * self.paradigm.passes + judged * self.paradigm.attack_passes,
+            extra_passes=extra + judged,
             seconds=self.watch.training,
             evaluation_seconds=self.watch.evaluation,
             metrics=self.metrics,
             predictions=self.predictions,
+            judged_by=self.paradigm.judged_by if self.chooses else None,
             history=self.curve.history,
         )

@@ -22,6 +22,7 @@ from core.scores.base import Batch, TrainedScore
 from core.training.epoch import TrainBatch
 from core.training.evaluate import evaluation_mode, outputs
 from core.training.feed import Feed
+from core.training.truncation import Truncation
 
 MODES = ("train_forward", "extra_forward", "eval_pass")
 
@@ -32,6 +33,8 @@ class Recorded:
 
     score: TrainedScore
     record: str
+    until: Truncation | None = None
+    """Chooses its last epoch by validation, where that is asked for."""
 
 
 class Recorder:
@@ -66,6 +69,11 @@ class Recorder:
         in_order = bool(np.array_equal(ascending, ids))
         self._order = None if in_order else torch.from_numpy(order).to(device)
 
+    @property
+    def judged(self) -> bool:
+        """Whether a score ends at an epoch that validation chooses."""
+        return any(recorded.until for recorded in self._scores.values())
+
     def observe_step(
         self, epoch: int, net: Net, feed: Feed, batch: TrainBatch, out: StepOutput
     ) -> None:
@@ -90,8 +98,9 @@ class Recorder:
                 score.observe(epoch, seen)
             self.extra_passes += len(batch.y)
 
-    def end_epoch(self, epoch: int, net: Net, feed: Feed) -> None:
-        """Called after the last step of every whole epoch."""
+    def end_epoch(self, epoch: int, net: Net, feed: Feed, accuracy: float | None = None) -> None:
+        """Called after the last step of every whole epoch; ``accuracy`` is that on the validation
+        samples, where it chooses."""
         passes = self._reading("eval_pass", epoch)
         if passes:
             done = 0
@@ -105,6 +114,8 @@ class Recorder:
                 done = stop
             self.extra_passes += done
         for recorded in self._scores.values():
+            if recorded.until is not None and accuracy is not None:
+                recorded.until.consider(epoch, accuracy, recorded.score)
             recorded.score.end_epoch(epoch)
 
     def _reading(self, mode: str, epoch: int) -> list[TrainedScore]:
@@ -113,13 +124,15 @@ class Recorder:
 
     def finalize(self) -> dict[str, NDArray[np.float32]]:
         """Every score's values, float32 ``[m]`` in the order of ``ids``."""
-        return {name: r.score.finalize().float().cpu().numpy() for name, r in self._scores.items()}
+        ended = {name: r.until or r.score for name, r in self._scores.items()}
+        return {name: found.finalize().float().cpu().numpy() for name, found in ended.items()}
 
     def state_dict(self) -> dict[str, Any]:
         """State of all scores, for a checkpoint."""
         return {
             "extra_passes": self.extra_passes,
             "scores": {name: r.score.state_dict() for name, r in self._scores.items()},
+            "until": {name: r.until.state_dict() for name, r in self._scores.items() if r.until},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -127,6 +140,8 @@ class Recorder:
         self.extra_passes = state["extra_passes"]
         for name, recorded in self._scores.items():
             recorded.score.load_state_dict(state["scores"][name])
+            if recorded.until is not None:
+                recorded.until.load_state_dict(state["until"][name])
 
 
 class Recorders(Recorder):
@@ -136,6 +151,11 @@ class Recorders(Recorder):
         self.parts = dict(parts)
         self.extra_passes = 0
 
+    @property
+    def judged(self) -> bool:
+        """Whether a score of any part ends at an epoch that validation chooses."""
+        return any(part.judged for part in self.parts.values())
+
     def observe_step(
         self, epoch: int, net: Net, feed: Feed, batch: TrainBatch, out: StepOutput
     ) -> None:
@@ -144,10 +164,10 @@ class Recorders(Recorder):
             part.observe_step(epoch, net, feed, batch, out)
         self._count()
 
-    def end_epoch(self, epoch: int, net: Net, feed: Feed) -> None:
+    def end_epoch(self, epoch: int, net: Net, feed: Feed, accuracy: float | None = None) -> None:
         """Tell all; each makes the passes it needs."""
         for part in self.parts.values():
-            part.end_epoch(epoch, net, feed)
+            part.end_epoch(epoch, net, feed, accuracy)
         self._count()
 
     def finalize(self) -> dict[str, NDArray[np.float32]]:

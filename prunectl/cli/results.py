@@ -112,8 +112,8 @@ def correlation(summary: Row) -> RenderableType | None:
     note = f"{method}{better}\n{_OPTIMISTIC}{_WITH_TRUTH if truth else _WITHOUT_TRUTH}"
     if held := words.covered(rows):
         note += f"\n{held}"
-    if alone := words.of_generated(rows):
-        note += f"\n{alone}"
+    for said in (words.of_generated(rows), words.ended(rows)):
+        note += f"\n{said}" if said else ""
     title = f"Rank correlation (Spearman) of predicted {', '.join(scores)}"
     return _titled(title, table, note)
 

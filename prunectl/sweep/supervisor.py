@@ -15,98 +15,29 @@ from pathlib import Path
 
 from core import events as ev
 from core import slots
-from core.errors import (
-    CellsFailed,
-    MachineError,
-    NeedsLabels,
-    PrunectlError,
-    RunFailure,
-    Stopped,
-    UserError,
-)
-from core.journal import Record
+from core.errors import CellsFailed, NeedsLabels, RunFailure, Stopped
 from core.locks import hostname
 from core.plan.tasks import Task
-from core.planning import SweepPlan, data_key, plan_cells
-from core.runs import Run
-from core.session import Session, differences, versions
+from core.planning import SweepPlan, plan_cells
+from core.session import versions
 from core.sinks.start import track
 from core.sweep_spec import Cell, SweepSpec
 from core.sweeps import Sweep
 from prunectl import words
 from prunectl.sweep.endings import Ending, Endings
 from prunectl.sweep.executor import Executor
-from prunectl.sweep.ledger import Ledger
+from prunectl.sweep.failures import death, error_of
 from prunectl.sweep.local import LocalExecutor
+from prunectl.sweep.looking import look, slots_for
 from prunectl.sweep.options import Options
 from prunectl.sweep.schedule import Schedule
-from prunectl.sweep.slots import Wish, asked_threads, available_cores, make_slots
+from prunectl.sweep.supervision import Supervision
 
 _POLL_SECONDS = 0.2
 _TRIES = 3
 _FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-_MANY_CELLS = 64
-_LOOKED_AT = 200
-"""Cells of a larger sweep are not asked beforehand whether their policies can work."""
 ENDED = ("finished", "failed", "stopped")
 """A cell is stopped when all of it is done that can be without labels."""
-_FREQUENT = (ev.Points, ev.Progress, ev.Checkpoint, ev.Resumed)
-_DURABLE = (ev.SweepStarted, ev.TaskFinished, ev.CellFinished, ev.RunFinished)
-
-
-class Supervision(Session):
-    """The supervisor's hold on a sweep: lock, journal, heartbeat, signals."""
-
-    def __init__(self, sweep: Sweep, options: Options) -> None:
-        super().__init__(Run(sweep.path))
-        self.sweep, self.options = sweep, options
-        self.ledger = Ledger()
-        self.finish_only = False
-        """Begin nothing more: what runs may end."""
-        self.executor: Executor | None = None
-
-    def _history(self) -> list[Record]:
-        self.ledger.read(self.sweep.journal)
-        return []
-
-    def _given(self) -> SweepSpec:
-        spec = self.sweep.spec()
-        first = self.ledger.first
-        if first is not None and (changes := differences(first.definition, spec.to_dict())):
-            raise UserError(
-                "the sweep was changed since it was started:\n  " + "\n  ".join(changes),
-                "undo the change, or start a new sweep",
-            )
-        return spec
-
-    def _look_for_requests(self) -> None:
-        request = self.sweep.path / "stop.request"
-        try:
-            text = request.read_text(encoding="utf-8").strip()
-        except OSError:
-            return
-        if text == "finish":
-            self.finish_only = True
-        else:
-            self.stop.set()
-
-    def _at_once(self) -> None:
-        if self.executor is not None:
-            self.executor.kill_all()
-
-    def emit(self, event: ev.Event) -> None:
-        """An event of the sweep as a whole."""
-        self.tell(event, (), None)
-
-    def tell(self, event: ev.Event, cells: Sequence[str], task: str | None) -> None:
-        """Write an event of a task, with the cells that need it: of a task of very many cells not
-        on every line, the plan has them."""
-        if len(cells) > _MANY_CELLS and isinstance(event, _FREQUENT):
-            cells = ()
-        durable = isinstance(event, _DURABLE)
-        seq = self.journal.seq
-        offset = self.journal.append(event, durable=durable, cells=cells, task=task)
-        self.ledger.note(offset, Record(seq, time.time(), event, tuple(cells), task))
 
 
 class Supervisor:
@@ -138,9 +69,9 @@ class Supervisor:
         """The page to send on. It never fails a sweep: what goes wrong with it is a warning."""
         report = executor.ask(slots.ReportJob(self.session.sweep.path))
         if isinstance(report, slots.Failed):
-            why = _error(report)
+            why = error_of(report)
         elif isinstance(report, slots.Lost):
-            why = RunFailure(f"its process {_death(report.code)}")
+            why = RunFailure(f"its process {death(report.code)}")
         else:
             return
         self.session.emit(ev.Message("warning", f"no report was written: {why}"))
@@ -149,9 +80,9 @@ class Supervisor:
         executor = self._executor()
         self.session.executor = executor
         try:
-            looked = self._look(executor)
+            looked = look(executor, self.session, self.cells)
             self.plan: SweepPlan = plan_cells(self.cells, looked.facts)
-            places = self._slots(looked.devices)
+            places = slots_for(looked.devices, self.session, self.cells)
             self._announce(places)
             track(self.session, self.cells[0].spec.tracking)
             weights = {task.id: _weight(task) for task in self.plan.graph.tasks}
@@ -169,33 +100,6 @@ class Supervisor:
     def _executor(self) -> Executor:
         sweep = self.session.sweep
         return LocalExecutor(sweep.runs, sweep.id)
-
-    def _look(self, executor: Executor) -> slots.Looked:
-        """Facts of all datasets, and the devices to use."""
-        specs = {data_key(cell.spec): cell.spec for cell in self.cells}
-        if len(self.cells) <= _LOOKED_AT:
-            specs = {cell.id: cell.spec for cell in self.cells}
-        named = self.options.device_names()
-        wanted = self.cells[0].spec.compute.device if named is None else named[0]
-        report = executor.ask(slots.LookJob(list(specs.values()), wanted))
-        if isinstance(report, slots.Done):
-            looked: slots.Looked = report.value
-            return slots.Looked(looked.facts, named or looked.devices)
-        if isinstance(report, slots.Failed):
-            raise _error(report)
-        if isinstance(report, slots.Lost) and not self.session.stop.is_set():
-            raise RunFailure(f"the worker that prepares the data {_death(report.code)}")
-        raise Stopped("stopped")
-
-    def _slots(self, devices: Sequence[str]) -> list[slots.Slot]:
-        """As asked for; a resumed sweep keeps the threads of its slots, which results depend on."""
-        first = self.ledger.first
-        asked = [c.spec.compute.threads for c in self.cells if c.spec.compute.threads]
-        threads = max(asked) if asked else asked_threads()
-        if first is not None and first.slots:
-            threads = int(first.slots[0]["threads"])
-        wish = Wish(self.options.jobs, self.options.slots_per_device, threads)
-        return make_slots(devices, wish, available_cores())
 
     def _announce(self, places: Sequence[slots.Slot]) -> None:
         plain = [{"device": s.device, "slot": s.index, "threads": s.threads} for s in places]
@@ -331,9 +235,9 @@ class Supervisor:
             what = f"{task.id} took longer than the {limit:g} s that --cell-timeout allows"
             self._failed(task, slots.Failed("timeout", what, "allow more, then retry"))
         elif code in [-number for number in _FROM_OUTSIDE]:
-            self._interrupted(task, _death(code))
+            self._interrupted(task, death(code))
         else:
-            what = f"the worker of {task.id} {_death(code)}"
+            what = f"the worker of {task.id} {death(code)}"
             self._failed(task, slots.Failed("crashed", what, "see worker.log"))
 
     def _interrupted(self, task: Task, how: str) -> None:
@@ -388,20 +292,6 @@ class Supervisor:
 def _weight(task: Task) -> float:
     """About how long a task takes: sample passes, a forward pass being a third of a whole one."""
     return float(task.passes) / (3.0 if task.stage == "embed" else 1.0) + 1.0
-
-
-def _death(code: int) -> str:
-    if code >= 0:
-        return f"ended with code {code}"
-    try:
-        return f"was killed by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"was killed by signal {-code}"
-
-
-def _error(failed: slots.Failed) -> PrunectlError:
-    kinds: dict[int, type[PrunectlError]] = {2: UserError, 4: MachineError}
-    return kinds.get(failed.exit_code, RunFailure)(failed.what, failed.todo)
 
 
 def supervise(path: Path, options: Options) -> int:

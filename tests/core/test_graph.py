@@ -66,3 +66,26 @@ def test_the_scale_of_the_embeddings_changes_no_weight(near, factor):
     scaled = Neighbors((factor * near.distances).astype(np.float32), near.indices)
     one, two = graph.symmetric(near, 6), graph.symmetric(scaled, 6)
     np.testing.assert_allclose(two.toarray(), one.toarray(), atol=1e-4)
+
+
+@pytest.mark.parametrize("hops", [1, 3])
+def test_smooth_is_a_power_of_the_matrix(near, hops):
+    step = graph.normalised(graph.symmetric(near, 4))
+    rows = np.random.default_rng(5).standard_normal((40, 70)).astype(np.float32)
+    wanted = np.linalg.matrix_power(step.toarray().astype(np.float64), hops) @ rows
+    np.testing.assert_allclose(graph.smooth(step, rows, hops), wanted, atol=1e-5)
+    out = np.zeros((40, 90), np.float32)
+    graph.smooth(step, rows, hops, out[:, 10:80])
+    np.testing.assert_allclose(out[:, 10:80], wanted, atol=1e-5)
+    assert not out[:, :10].any() and not out[:, 80:].any()
+    some = np.array([30, 2, 7])
+    only = graph.smooth(step, rows, hops, wanted=some)
+    np.testing.assert_allclose(only[some], wanted[some], atol=1e-5)
+    assert not np.delete(only, some, axis=0).any()
+
+
+def test_a_sample_without_an_edge_stays_where_it_is():
+    edges = graph.csr_array(np.array([[0, 2, 0], [2, 0, 0], [0, 0, 0]], np.float32))
+    np.testing.assert_allclose(
+        graph.normalised(edges).toarray(), [[0.5, 0.5, 0], [0.5, 0.5, 0], [0, 0, 1]]
+    )

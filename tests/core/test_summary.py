@@ -70,7 +70,7 @@ def test_every_key_is_there(story: Story) -> None:
     for row in summary["extrapolation"]:
         assert keys(row) == {
             "seed", "method", "score", "chosen", "heldout", "reference", "crossfit", "coverage80",
-            "generated",
+            "generated", "until",
         }  # fmt: skip
         assert keys(row["heldout"]) == {
             "spearman", "ci_low", "ci_high", "pearson", "n", "against",

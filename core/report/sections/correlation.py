@@ -53,7 +53,11 @@ def _cross_fitted(rows: list[Any]) -> bool:
 
 
 def _coverage(rows: list[Any]) -> list[str]:
-    said = [words.covered(rows), *words.of_generated(rows).splitlines()]
+    said = [
+        words.covered(rows),
+        *words.of_generated(rows).splitlines(),
+        *words.ended(rows).splitlines(),
+    ]
     return [paragraph(f"{text}.") for text in said if text]
 
 

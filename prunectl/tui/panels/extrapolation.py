@@ -92,6 +92,10 @@ def _facts(one: dict[str, Any], width: int) -> list[Line]:
     if (share := one.get("coverage80")) is not None:
         value = f"{100 * share:.0f}%"
         rows.append([("80% intervals", "text"), (value, "text"), ("", "dim"), (_HELD, "dim")])
+    for end in one.get("until") or ():
+        value, best = f"{end['epoch']} of {end['of']}", words.percent(end["accuracy"], 1)
+        about = f"scores end there: best {words.judged(end['by'])} on validation, {best}%"
+        rows.append([("last epoch", "text"), (value, "text"), ("", "dim"), (about, "dim")])
     name = f"{one.get('method')} {words.params(one.get('chosen'))}"
     lines: list[Line] = [[(clean(name), "text"), (f"  {clean(one.get('score'))}", "dim")]]
     table = columns(rows, right=(1,))

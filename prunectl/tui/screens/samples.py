@@ -15,7 +15,8 @@ from core.runs import Run
 from prunectl import words
 from prunectl.tui.actions import SAMPLES, bindings
 from prunectl.tui.drawing import Line, clean, wrap
-from prunectl.tui.gallery import VIEWS, Collection, Page, Wish
+from prunectl.tui.gallery.collection import Collection
+from prunectl.tui.gallery.page import VIEWS, Page, Wish
 from prunectl.tui.screens.base import ConsoleScreen
 from prunectl.tui.widgets.panel import Panel
 from prunectl.tui.widgets.wall import Wall

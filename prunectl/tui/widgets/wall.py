@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from prunectl.tui import themes
 from prunectl.tui.drawing import Look, clean, fit
-from prunectl.tui.gallery import Page, Side, side_title
+from prunectl.tui.gallery.page import Page, Side, side_title
 from prunectl.tui.widgets.panel import themes_name
 from prunectl.tui.widgets.picture import Cells, Mode, fit_size, picture_cells
 

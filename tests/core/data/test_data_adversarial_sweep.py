@@ -50,7 +50,9 @@ def test_the_sweep_of_cifar10_says_what_it_takes_and_trains_on_the_true_formats(
     assert dry.exit_code == 0, dry.output
     said = json.loads(dry.stdout)
     trained = (60 * 2 + 200 * 2 + 100 * 2 * 7) * 3  # subset, full, random and six cells; TRADES-1
-    assert 0 < said["sample_passes"] - trained <= 200
+    chosen = 2 * 20 * (1 + 1 + 2 + 2)  # where scores end: a clean, a single and two long attacks
+    embedded = 200
+    assert said["sample_passes"] == trained + chosen + embedded
     assert not (tmp_path / "runs").exists()
     axis = [
         "--axis",
@@ -64,4 +66,6 @@ def test_the_sweep_of_cifar10_says_what_it_takes_and_trains_on_the_true_formats(
     assert len(summaries) == 6
     found = json.loads(summaries[0].read_text())
     assert found["data"]["n_train"] == 200
+    (end,) = found["extrapolation"][0]["until"]
+    assert (end["of"], end["by"]) == (2, "cw_robust_accuracy") and end["epoch"] == 2
     assert all("test_robust_accuracy" in t["metrics"] for t in found["trials"])

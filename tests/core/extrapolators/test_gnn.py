@@ -45,7 +45,7 @@ def test_a_network_is_the_formula_it_is_named_after(case, kind):
     rows = torch.from_numpy(gnn.node_features(case.x, QUICK))
     net = _gnn.GraphNet(kind, rows.shape[1], 2, QUICK)
     everyone = np.arange(len(case.x))
-    found = _gnn.predict(net, _gnn.Inputs.made(rows.numpy(), graph, "cpu"), everyone)
+    found = _gnn.predict(net, _gnn.Inputs.made(kind, rows.numpy(), graph, "cpu"), everyone)
     dense = torch.from_numpy(graph.toarray()).double()
 
     def layer(conv, x):
@@ -61,9 +61,22 @@ def test_a_network_is_the_formula_it_is_named_after(case, kind):
     moved = rows.clone()
     moved[~torch.from_numpy(two_hops)] += 9
     net.head.float()
-    again = _gnn.predict(net, _gnn.Inputs.made(moved.numpy(), graph, "cpu"), everyone)
+    again = _gnn.predict(net, _gnn.Inputs.made(kind, moved.numpy(), graph, "cpu"), everyone)
     torch.testing.assert_close(again[0], found[0])
     assert not torch.equal(again, found)
+
+
+@pytest.mark.parametrize("kind", ["gcn", "sage"])
+def test_many_are_predicted_as_few_are(case, kind, monkeypatch):
+    inputs = task(case, kind).inputs
+    net = _gnn.GraphNet(kind, 6, 2, QUICK)
+    everyone = RNG(1).permutation(len(case.x))
+    many = _gnn.predict(net, inputs, everyone)
+    few = torch.cat([_gnn.predict(net, inputs, everyone[i : i + 9]) for i in range(0, 300, 9)])
+    torch.testing.assert_close(many, few, atol=1e-5, rtol=1e-4)
+    monkeypatch.setattr(_gnn, "_HELD", 10)
+    monkeypatch.setattr(_gnn, "_BLOCK", 70)
+    torch.testing.assert_close(_gnn.predict(net, inputs, everyone), many, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("batch", ["full", 32])
@@ -93,15 +106,90 @@ def test_many_scored_samples_are_taken_in_parts_unless_told_otherwise():
     assert not gnn._full(gnn.Params(batch=64), 200)
 
 
-def test_principal_components_are_those_of_the_covariance():
-    rows = RNG(3).standard_normal((200, 7)).astype(np.float32) @ np.diag([5, 4, 3, 1, 1, 1, 1])
-    rows -= rows.mean(axis=0)
-    found = gnn._components(rows.astype(np.float32), 3)
-    kept = np.linalg.svd(rows, full_matrices=False)[2][:3]
-    np.testing.assert_allclose(found @ found.T, kept.T @ kept, atol=1e-3)  # the same subspace
+def test_node_features_are_components_on_one_scale():
     few = gnn.node_features(problem(width=9).x, replace(QUICK, components=4))
     assert few.shape[1] == 4
     assert np.square(few).sum(axis=1).mean() == pytest.approx(gnn._LENGTH**2, rel=1e-4)
+    assert np.abs(few.T @ few / len(few) - np.diag(few.var(axis=0))).max() < 1e-4  # uncorrelated
+    rows = problem(width=9).x.embeddings.astype(np.float64)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    rows = (rows - rows.mean(axis=0)) / rows.std(axis=0)
+    rows *= gnn._LENGTH / 3  # nine columns of variance one
+    np.testing.assert_allclose(gnn.node_features(problem(width=9).x, QUICK), rows, atol=1e-5)
+
+
+def task(case, kind="sage", full=False):
+    graph = _gnn.adjacency(kind, symmetric(case.x.neighbors, 6))
+    inputs = _gnn.Inputs.made(kind, gnn.node_features(case.x, QUICK), graph, "cpu")
+    wanted = torch.from_numpy(_gnn.standardised(case.scores)[0])
+    order = RNG(2).permutation(len(case.ids))
+    return _gnn.Task(kind, inputs, case.ids, wanted, order[10:], order[:10], full)
+
+
+@pytest.mark.parametrize(("full", "looks"), [(False, [3, 6, 9, 12]), (True, [4])])
+def test_there_is_a_look_an_epoch_or_every_few_steps(case, full, looks):
+    given = task(case, full=full)  # 80 that fit: three steps of 32
+    net = _gnn.GraphNet("sage", 6, 2, QUICK)
+    steps = list(_gnn._steps(given, net, replace(QUICK, epochs=4, batch=32), RNG(0)))
+    assert [at for at, (_, _, look) in enumerate(steps, 1) if look] == looks
+    assert [len(truth) for _, truth, _ in steps[:3]] == ([80] * 3 if full else [32, 32, 16])
+    shown = torch.cat([truth for _, truth, _ in steps[:3]])[:80]
+    everyone = given.targets[given.inside]
+    torch.testing.assert_close(shown.sort(0).values, everyone.sort(0).values)  # each once an epoch
+
+
+def test_what_is_kept_is_the_running_mean_of_the_steps(case, monkeypatch):
+    """Against the parameters after every step, averaged in a loop."""
+    seen = []
+    adam = torch.optim.Adam.step
+
+    def step(self, *args):
+        out = adam(self, *args)
+        seen.append([p.detach().clone() for p in self.param_groups[0]["params"]])
+        return out
+
+    monkeypatch.setattr(torch.optim.Adam, "step", step)
+    given = task(case)
+    net = _gnn.train(given, replace(QUICK, epochs=3, batch=32, patience=99), 5)
+    mean, best, kept = None, np.inf, None
+    wanted = given.targets[given.outside]
+    field = _gnn.Field.of(given.inputs, given.ids[given.outside])
+    for at, now in enumerate(seen, 1):
+        share = max(1 / at, _gnn._NEWEST)
+        mean = (
+            now
+            if at == 1
+            else [m * (1 - share) + n * share for m, n in zip(mean, now, strict=True)]
+        )
+        if at % 3 == 0:
+            judge = _gnn.GraphNet("sage", 6, 2, QUICK).eval()
+            for p, m in zip(judge.parameters(), mean, strict=True):
+                p.data.copy_(m)
+            with torch.no_grad():
+                loss = float((field.forward(judge) - wanted).square().mean())
+            if loss < best:
+                best, kept = loss, mean
+    assert len(seen) == 9
+    for p, k in zip(net.parameters(), kept, strict=True):
+        torch.testing.assert_close(p.detach(), k, atol=1e-5, rtol=1e-4)
+
+
+def test_training_ends_where_looks_gain_nothing(case):
+    """Targets that nothing explains: no look after the first few is better."""
+    given = task(case)
+    noise = torch.from_numpy(RNG(9).standard_normal(given.targets.shape).astype(np.float32))
+    calls = []
+    field = _gnn.Field.forward
+
+    def counted(self, net):
+        calls.append(1)
+        return field(self, net)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_gnn.Field, "forward", counted)
+        options = replace(QUICK, epochs=50, batch=32, patience=3)
+        _gnn.train(replace(given, targets=noise), options, 0)
+    assert 4 <= len(calls) < 25
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ import pytest
 
 from core import registry
 from core.errors import UserError
-from core.extrapolators import label_propagation, propagate, ridge
+from core.extrapolators import _principal, label_propagation, propagate, ridge
 from core.extrapolators.base import Features, others
 from core.graph import normalised, symmetric, transition
+from core.metrics import spearman
 from core.testing.extrapolators import problem
 
 RNG = np.random.default_rng
@@ -62,26 +63,73 @@ def test_where_nothing_is_reached_the_mean_is_predicted():
     np.testing.assert_allclose(out.std[15:], np.tile(case.scores.std(axis=0), (15, 1)), 1e-3)
 
 
+def wide_case(size=80, scored=30, width=40, rank=4):
+    """Embeddings of rank ``rank`` and a little noise in ``width`` columns."""
+    case = problem(size=size, scored=scored, width=rank)
+    rng = RNG(3)
+    rows = case.x.embeddings @ rng.standard_normal((rank, width)) + rng.standard_normal(width)
+    rows += 1e-3 * rng.standard_normal(rows.shape)
+    return replace(case, x=replace(case.x, embeddings=rows.astype(np.float32)))
+
+
 @pytest.mark.parametrize("hops", [1, 2])
 def test_smoothed_features_are_powers_of_the_normalised_graph(hops):
     case = problem(size=50, scored=20)
-    made = propagate.smoothed(case.x, propagate.Params(k=5, hops=hops, penalty=0.1))
+    params = propagate.Params(k=5, hops=hops, penalty=0.1)
+    made = propagate.smoothed(propagate.source(case.x, params), hops)
     unit = case.x.embeddings / np.linalg.norm(case.x.embeddings, axis=1, keepdims=True)
     step = np.linalg.matrix_power(normalised(symmetric(case.x.neighbors, 5)).toarray(), hops)
     hot = np.eye(5)[case.x.labels]
     np.testing.assert_allclose(made, np.hstack([unit, step @ unit, step @ hot]), atol=1e-5)
-    without = propagate.smoothed(case.x, propagate.Params(k=5, hops=hops, use_labels=False))
-    np.testing.assert_array_equal(without, made[:, :12])
+    without = propagate.source(case.x, replace(params, use_labels=False))
+    np.testing.assert_array_equal(propagate.smoothed(without, hops), made[:, :12])
 
 
 def test_propagate_is_ridge_on_smoothed_features():
     case = problem(size=80, scored=30)
     params = propagate.Params(k=5, hops=2, penalty=0.1)
     out = propagate.make(params).fit_predict(case.x, case.ids, case.scores, params, RNG(0))
-    smooth = replace(case.x, embeddings=propagate.smoothed(case.x, params))
+    smooth = replace(case.x, embeddings=propagate.smoothed(propagate.source(case.x, params), 2))
     plain = ridge.Params(penalty=0.1)
     alone = ridge.make(plain).fit_predict(smooth, case.ids, case.scores, plain, RNG(0))
     np.testing.assert_allclose(out.values, alone.values, atol=1e-6)
+
+
+@pytest.mark.parametrize("hops", [1, 2])
+def test_smoothed_components_are_components_of_what_was_smoothed(hops):
+    """Up to centring: all rows of the graph's matrix do not sum to one."""
+    case = wide_case()
+    params = propagate.Params(k=5, components=20, use_labels=False)
+    given = propagate.source(case.x, params)
+    seen = _principal.projection(case.x.embeddings, 20)
+    assert given.components == len(seen.shift) < 8
+    unit = case.x.embeddings / np.linalg.norm(case.x.embeddings, axis=1, keepdims=True)
+    step = np.linalg.matrix_power(given.step.toarray().astype(np.float64), hops)
+    before = step @ unit @ seen.matrix - np.outer(step.sum(axis=1), seen.shift)
+    np.testing.assert_allclose(
+        propagate.smoothed(given, hops)[:, given.components :], before, atol=1e-4
+    )
+
+
+def test_few_components_predict_what_all_columns_predict():
+    case = wide_case(size=200, scored=80)
+    todo = others(case.x, case.ids)
+    found = {}
+    for most in (0, 20):
+        params = propagate.Params(k=5, hops=2, penalty=0.1, components=most, use_labels=False)
+        made = propagate.make(params)
+        out = made.fit_predict(case.x, case.ids, case.scores, params, RNG(0))
+        found[most] = out.values[todo]
+    apart = np.abs(found[0] - found[20]).mean() / case.truth.std()
+    assert apart < 0.1, apart
+    assert spearman(found[0][:, 0], found[20][:, 0]) > 0.98
+
+
+def test_what_few_components_do_not_hold_is_read_as_it_is():
+    case = problem(size=60, scored=20, width=12)  # five centres and noise in all directions
+    params = propagate.Params(k=5, components=3, use_labels=False)
+    assert propagate.source(case.x, params).components is None
+    assert propagate.source(case.x, params).rows.shape == (60, 12)
 
 
 def test_walks_are_probabilities_whatever_the_labels():

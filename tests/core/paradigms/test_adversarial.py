@@ -19,11 +19,12 @@ from core.data.prepare import prepare_dataset
 from core.errors import Stopped
 from core.models.base import Net
 from core.models.build import build_net
-from core.needs import step_passes
+from core.needs import attack_passes, step_passes
 from core.paradigms import adversarial, supervised
 from core.paradigms._average import Average
 from core.paradigms.base import Paradigm, Start
-from core.spec import ModelSpec, TrainSpec
+from core.recipe import TrainSpec
+from core.spec import ModelSpec
 from core.spec_load import parse_data
 from core.training.checkpoint import CheckpointFolder
 from core.training.control import Control, Trained
@@ -231,6 +232,17 @@ def test_the_plan_counts_the_passes_that_are_made(given: dict[str, Any], passes:
     assert step_passes(spec) == passes
     assert made(attack_steps=4, **given).passes == passes
     assert step_passes(presets.load_spec("quickstart")) == supervised.Supervised().passes == 1
+
+
+@pytest.mark.parametrize(("cw", "passes"), [(0, 1 + 2 * 3), (5, 1 + 2 * 3 + 2 * 5)])
+def test_an_evaluation_that_chooses_is_charged_with_its_attacks(cw: int, passes: int) -> None:
+    given = {"eval_steps": 3, "eval_cw_steps": cw, "eval_restarts": 2}
+    changes = [f"paradigm.{k}={v}" for k, v in {"name": "adversarial", **given}.items()]
+    spec = presets.load_spec("quickstart", changes)
+    paradigm = made(**given)
+    assert attack_passes(spec) == paradigm.attack_passes == passes  # the first is the single step
+    assert paradigm.judged_by == ("cw_robust_accuracy" if cw else "robust_accuracy")
+    assert attack_passes(presets.load_spec("quickstart")) == supervised.Supervised().attack_passes
 
 
 @pytest.fixture(scope="module")

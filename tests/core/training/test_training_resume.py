@@ -13,6 +13,7 @@ from core.errors import Stopped
 from core.models.build import build_net
 from core.paradigms.supervised import Supervised
 from core.scores import dynamic_uncertainty, el2n
+from core.scores.base import TrainedScore
 from core.spec import ScoreSpec
 from core.training.checkpoint import CheckpointFolder
 from core.training.control import Control, Trained
@@ -21,6 +22,7 @@ from core.training.devices import Compute, apply
 from core.training.feed import Feed
 from core.training.loop import train
 from core.training.recorder import Recorded, Recorder
+from core.training.truncation import Truncation
 
 VOLATILE = ("seconds", "evaluation_seconds")
 
@@ -53,7 +55,8 @@ class StopAt(Control):
 
 
 class Setup:
-    """A scoring run with all three record modes, augmentation and periodic evaluation."""
+    """A scoring run with all three record modes, a score that validation ends, augmentation and
+    periodic evaluation."""
 
     def __init__(self, make_bank: Any, compute: Compute, recipe: Any, convnet: Any) -> None:
         self.bank, self.test = make_bank(70), make_bank(33, seed=1)
@@ -75,6 +78,12 @@ class Setup:
                 ("passed", el2n, score("eval_pass", name="el2n", epoch=1, span=2)),
             ]
         }
+        section = score("train_forward", window={**window, "drop_last": True})
+
+        def of(epochs: int) -> TrainedScore:
+            return dynamic_uncertainty.make(m, 3, epochs, section, device)
+
+        made["ended"] = Recorded(of(4), "train_forward", Truncation(of))
         return Recorder(self.ids, len(self.bank), made, device)
 
     def run(
@@ -86,7 +95,8 @@ class Setup:
         trained = train(
             net, Supervised(), Feed(self.bank, self.compute), self.ids, self.recipe,
             seed=seed, role="scoring", compute=self.compute, test=Feed(self.test, self.compute),
-            recorder=recorder, curve=Curve(), control=control,
+            validation=Feed(self.test, self.compute), recorder=recorder,
+            curve=Curve(), control=control,
             checkpoints=CheckpointFolder(folder, every) if folder else None,
         )  # fmt: skip
         return outcome(net, trained, recorder)
@@ -169,7 +179,7 @@ def test_threads_of_the_checkpoint_are_taken_over(setup: Setup, tmp_path: Path) 
     other = 1 if before > 1 else 2
     texts: list[str] = []
     control = Control()
-    control.warn = texts.append  # type: ignore[method-assign]
+    control.warn = texts.append  # type: ignore[method-assign]  # put in its place
     try:
         with pytest.raises(Stopped):
             setup.run(tmp_path, StopAt(2))

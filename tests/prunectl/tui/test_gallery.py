@@ -15,8 +15,9 @@ from core.artifacts import read_dataset, read_kept, read_scores
 from core.data.locations import default_cache_root
 from core.data.prepare import prepared_folder
 from core.runs import Run
-from prunectl.tui import gallery
-from prunectl.tui.gallery import Collection, Page, Side, Wish, side_title
+from prunectl.tui.gallery import order as ordering
+from prunectl.tui.gallery.collection import Collection
+from prunectl.tui.gallery.page import Page, Side, Wish, side_title
 
 SCORE = "dynamic_uncertainty"
 
@@ -90,7 +91,7 @@ def test_of_many_classes_the_ends_are_said(
 ) -> None:
     wish = Wish(view="kept", method="random", rate=0.3)
     every = collection.page(wish, 3).note.removeprefix("kept by class: ").split("  ")
-    monkeypatch.setattr("prunectl.tui.gallery._FEW", 5)
+    monkeypatch.setattr("prunectl.tui.gallery.collection._FEW", 5)
     note = collection.page(wish, 3).note
     least, most = note.removeprefix("kept by class, least: ").split("; most: ")
     shares = sorted(int(text.split()[1][:-1]) for text in every)
@@ -184,28 +185,28 @@ def test_titles_shrink() -> None:
 def test_the_first_of_an_order_are_those_of_a_whole_sort(
     most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gallery, "_PIECE", 32)
+    monkeypatch.setattr(ordering, "_PIECE", 32)
     rng = np.random.default_rng(0)
     values = rng.integers(0, 20, 300).astype(np.float32)  # many ties
     values[rng.random(300) < 0.1] = np.nan
     chosen = rng.random(300) < 0.7
     own = [i for i in range(300) if chosen[i] and np.isfinite(values[i])]
     high = sorted(own, key=lambda i: (-values[i], i))
-    found = gallery._first("", values, chosen, most, 1)
+    found = ordering.first_by("", values, chosen, most, 1)
     assert (found.ids.tolist(), found.total) == (high[:most], len(own))
-    low = gallery._first("", values, chosen, most, -1, last=True)
+    low = ordering.first_by("", values, chosen, most, -1, last=True)
     assert low.ids.tolist() == high[::-1][:most]
     order = rng.permutation(300)
-    among = gallery._among("", order, chosen, most)
+    among = ordering.first_among("", order, chosen, most)
     assert among.ids.tolist() == [i for i in order if chosen[i]][:most]
     assert among.total == chosen.sum()
 
 
 def test_shares_are_those_counted_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gallery, "_PIECE", 16)
+    monkeypatch.setattr(ordering, "_PIECE", 16)
     rng = np.random.default_rng(1)
     values, among = rng.integers(0, 9, 90).astype(np.float32), rng.random(90) < 0.6
-    found, own = gallery._shares(values, among), values[among]
+    found, own = ordering.shares_below(values, among), values[among]
     for i in range(90):
         if among[i]:
             below, equal = (own < values[i]).sum(), (own == values[i]).sum()

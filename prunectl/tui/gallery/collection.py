@@ -1,4 +1,4 @@
-"""Which samples are looked at side by side, and their pictures. NumPy only, no screen.
+"""The samples of a run, in the order of a view.
 
 Every view compares two sides: the two ends of the score, predictions too high and too low, kept and
 dropped. Only the pictures of one page are read from the memory-mapped bank.
@@ -21,17 +21,15 @@ from core.data.prepare import prepared_folder
 from core.errors import PrunectlError, UserError
 from core.runs import Run
 from core.spec_load import parse_spec, read_yaml
-from prunectl import words
 from prunectl.tui.drawing import clean
+from prunectl.tui.gallery.order import Mask, Order, Shares, first_among, first_by, shares_below
+from prunectl.tui.gallery.page import Page, Side, Wish
 
-Ids = NDArray[np.integer[Any]]
-Shares = NDArray[np.float32]
 Columns = dict[str, NDArray[Any]]
-VIEWS = ("ends", "disagreement", "kept")
 _TRIAL = re.compile(r"^s(\d+)-(.+)-(.+)-r(\d\.\d{4})$")
 _SHUFFLE = 0
-_PIECE, _AT_ONCE = 1 << 16, 1 << 10
-"""Samples looked at together, and how many of an order are found at once."""
+_AT_ONCE = 1 << 10
+"""How many of an order are found at once."""
 _FEW = 20
 """Classes of which each one's share is said."""
 
@@ -45,53 +43,6 @@ class Trial:
     method: str
     policy: str
     rate: float
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What the user wants to see. ``label`` None: all classes."""
-
-    view: str = VIEWS[0]
-    seed: int = 0
-    label: int | None = None
-    method: str = ""
-    rate: float | None = None
-    page: int = 0
-
-
-@dataclass(frozen=True, eq=False)
-class Order:
-    """The first ids of one side, of ``total``."""
-
-    title: str
-    ids: Ids
-    total: int
-
-
-@dataclass(frozen=True, eq=False)
-class Side:
-    """One side of a page: what is in sight of the ordered ``total`` samples."""
-
-    title: str
-    total: int = 0
-    first: int = 0
-    ids: tuple[int, ...] = ()
-    captions: tuple[tuple[str, str], ...] = ()
-    """Class and number of each."""
-    images: NDArray[np.uint8] | None = None
-    """uint8 ``[n, H, W, C]`` of the ids in sight; None where there are no pictures."""
-
-
-@dataclass(frozen=True, eq=False)
-class Page:
-    """What is to be shown: two sides, and words on the whole."""
-
-    wish: Wish
-    sides: tuple[Side, ...] = ()
-    heading: str = ""
-    note: str = ""
-    trouble: str = ""
-    pages: int = 1
 
 
 class Collection:
@@ -184,39 +135,35 @@ class Collection:
             self._sides = (key, most, table[wish.view](columns, chosen, wish, most))
         return self._sides[2]
 
-    def _ends(
-        self, columns: Columns, chosen: NDArray[np.bool_], wish: Wish, most: int
-    ) -> tuple[Order, ...]:
+    def _ends(self, columns: Columns, chosen: Mask, wish: Wish, most: int) -> tuple[Order, ...]:
         worth = columns[self.score]
         up = 1 if self.keeps_high else -1
         return (
-            _first("most important", worth, chosen, most, up),
-            _first("least important", worth, chosen, most, -up, last=True),
+            first_by("most important", worth, chosen, most, up),
+            first_by("least important", worth, chosen, most, -up, last=True),
         )
 
     def _disagreement(
-        self, columns: Columns, chosen: NDArray[np.bool_], wish: Wish, most: int
+        self, columns: Columns, chosen: Mask, wish: Wish, most: int
     ) -> tuple[Order, ...]:
         predicted, full = self._ranks(wish.seed)
         off = predicted - full
         return (
-            _first("predicted too high", off, chosen & (off > 0), most, 1),
-            _first("predicted too low", off, chosen & (off < 0), most, -1),
+            first_by("predicted too high", off, chosen & (off > 0), most, 1),
+            first_by("predicted too low", off, chosen & (off < 0), most, -1),
         )
 
-    def _kept(
-        self, columns: Columns, chosen: NDArray[np.bool_], wish: Wish, most: int
-    ) -> tuple[Order, ...]:
+    def _kept(self, columns: Columns, chosen: Mask, wish: Wish, most: int) -> tuple[Order, ...]:
         kept = self._kept_mask(wish, len(chosen))
         # A fixed shuffle: what is in sight stands for the whole, and stays while one looks.
         every = np.arange(len(chosen), dtype=np.int32)
         order = np.random.default_rng(_SHUFFLE).permutation(every)
         return (
-            _among("kept", order, chosen & kept, most),
-            _among("dropped", order, chosen & ~kept, most),
+            first_among("kept", order, chosen & kept, most),
+            first_among("dropped", order, chosen & ~kept, most),
         )
 
-    def _kept_mask(self, wish: Wish, total: int) -> NDArray[np.bool_]:
+    def _kept_mask(self, wish: Wish, total: int) -> Mask:
         found = [
             t
             for t in self.trials()
@@ -228,14 +175,14 @@ class Collection:
         kept[read_kept(self.run, found[0].id)] = True
         return kept
 
-    def _unscored_with_truth(self, columns: Columns) -> NDArray[np.bool_]:
+    def _unscored_with_truth(self, columns: Columns) -> Mask:
         truth = columns.get(f"{self.score}_full")
         if truth is None or not np.isfinite(truth).any():
             raise UserError(
                 "the full scores of this run are not known, so nothing can disagree with them",
                 "a run with reference: full measures them",
             )
-        found: NDArray[np.bool_] = (
+        found: Mask = (
             np.isfinite(truth)
             & np.isfinite(columns[f"{self.score}_predicted"])
             & ~columns["scored"]
@@ -256,8 +203,8 @@ class Collection:
         if self._held_ranks is None or self._held_ranks[0] != seed:
             columns = self._columns(seed)
             among = self._unscored_with_truth(columns)
-            predicted = _shares(columns[f"{self.score}_predicted"], among)
-            full = _shares(columns[f"{self.score}_full"], among)
+            predicted = shares_below(columns[f"{self.score}_predicted"], among)
+            full = shares_below(columns[f"{self.score}_full"], among)
             self._held_ranks = (seed, predicted, full)
         return self._held_ranks[1:]
 
@@ -316,60 +263,6 @@ class Collection:
                 f"no pictures: samples are vectors of {dataset.train.input_shape[0]} numbers",
             )
         return dataset, ""
-
-
-def side_title(side: Side, width: int = 80) -> str:
-    """Its name and which of how many are in sight, shorter where there is little room."""
-    if not side.ids:
-        return f"{side.title}: none" if not side.total else f"{side.title}: no more"
-    last, total = side.first + len(side.ids), words.count(side.total)
-    for said in (f"{side.title} {side.first + 1}-{last} of {total}", f"{side.title} of {total}"):
-        if len(said) <= width:
-            return said
-    return side.title
-
-
-def _first(
-    title: str, values: NDArray[Any], chosen: NDArray[np.bool_], most: int, up: int, *,
-    last: bool = False,
-) -> Order:  # fmt: skip
-    """The ``most`` chosen samples with the largest finite value (``up`` -1: the smallest), ties by
-    id (``last``: the larger id first). Piece by piece: of a million only some are sorted."""
-    best, ranks, total = np.empty(0, dtype=np.int64), np.empty(0, dtype=values.dtype), 0
-    for start in range(0, len(values), _PIECE):
-        piece = values[start : start + _PIECE]
-        own = np.flatnonzero(chosen[start : start + _PIECE] & np.isfinite(piece))
-        total += len(own)
-        ids, keys = np.append(best, own + start), np.append(ranks, -up * piece[own])
-        order = np.lexsort((-ids if last else ids, keys))[:most]
-        best, ranks = ids[order], keys[order]
-    return Order(title, best, total)
-
-
-def _among(title: str, order: Ids, chosen: NDArray[np.bool_], most: int) -> Order:
-    """The first ``most`` ids of an order that are chosen."""
-    found: list[Ids] = []
-    for start in range(0, len(order), _PIECE):
-        if sum(map(len, found)) >= most:
-            break
-        piece = order[start : start + _PIECE]
-        found.append(piece[chosen[piece]])
-    ids = np.concatenate(found) if found else np.empty(0, dtype=np.int64)
-    return Order(title, ids[:most], int(np.count_nonzero(chosen)))
-
-
-def _shares(values: NDArray[Any], among: NDArray[np.bool_]) -> Shares:
-    """The share of the values ``among`` that lie below each of them, NaN elsewhere; equal values
-    share the middle of their ranks."""
-    found = np.full(len(values), np.nan, dtype=np.float32)
-    ordered = np.sort(values[among])
-    for start in range(0, len(values), _PIECE):
-        piece = slice(start, start + _PIECE)
-        own = values[piece][among[piece]]
-        low = np.searchsorted(ordered, own, "left")
-        both = low + np.searchsorted(ordered, own, "right") - 1
-        found[piece][among[piece]] = both / 2 / max(len(ordered) - 1, 1)
-    return found
 
 
 def _class_name(label: int, dataset: Dataset | None) -> str:

@@ -1,0 +1,1 @@
+"""Which samples are looked at side by side, and their pictures. NumPy only, no screen."""
