@@ -10,7 +10,6 @@ A model may also be a function in an installed package, named ``package.module:f
 from __future__ import annotations
 
 import ast
-import hashlib
 import importlib
 import importlib.machinery
 import importlib.util
@@ -27,6 +26,7 @@ from pydantic import ConfigDict, Field, create_model
 from pydantic.main import BaseModel
 
 from core.errors import UserError, nearest
+from core.plugin_source import source_hash
 
 Kind = Literal["dataset", "model", "paradigm", "score", "extrapolator", "policy"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -86,8 +86,9 @@ class Description:
 
     @property
     def version(self) -> str:
-        """Name, declared version and source: what a stage key hashes of a plug-in."""
-        source = hashlib.sha256(self.file.read_bytes()).hexdigest()[:16]
+        """Name, declared version and source, private modules beside it included: what a stage key
+        hashes of a plug-in."""
+        source = source_hash(self.module, self.file)
         return f"{self.name}:{self.constants.get('VERSION', 1)}:{source}"
 
 
@@ -146,7 +147,7 @@ def param_names(kind: Kind, name: str) -> frozenset[str]:
 
 
 def _own(kind: Kind, name: str) -> Description:
-    """The file of a user's own function; only that file is read and counts in keys."""
+    """The file of a user's own function, the only one that is read for its description."""
     module, _, function = name.partition(":")
     file = _module_file(module)
     if file is None:
@@ -267,7 +268,7 @@ def _annotation(node: ast.expr) -> Any:
         if node.value.id == "list":
             return list[_annotation(node.slice)]  # type: ignore[misc]  # built at run time
         if node.value.id == "tuple" and isinstance(node.slice, ast.Tuple):
-            return tuple[_annotation(node.slice.elts[0]), ...]  # type: ignore[misc]
+            return tuple[_annotation(node.slice.elts[0]), ...]  # type: ignore[misc]  # as above
     raise UserError(f"a plug-in option has the annotation {ast.unparse(node)}", "use plain types")
 
 

@@ -44,9 +44,10 @@ class CompactSeries(Series):
     """The same in arrays, a quarter of the memory; a null value is NaN. For who shows curves."""
 
     def __init__(self) -> None:
-        self.step = array("q")  # type: ignore[assignment]
-        self.epoch = array("d")  # type: ignore[assignment]
-        self.value = array("d")  # type: ignore[assignment]
+        # An array has all of a list that is used here.
+        self.step = array("q")  # type: ignore[assignment]  # see above
+        self.epoch = array("d")  # type: ignore[assignment]  # see above
+        self.value = array("d")  # type: ignore[assignment]  # see above
 
     def extend(self, points: ev.Points) -> None:
         """Append a piece."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -58,7 +58,8 @@ def apply(compute: Compute) -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(compute.deterministic, warn_only=True)
     # Filling fresh memory would find bugs, not make results repeatable, and costs time.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    flags: Any = torch.utils.deterministic  # its annotations lack this one
+    flags.fill_uninitialized_memory = False
     torch.backends.cudnn.deterministic = compute.deterministic
     torch.backends.cudnn.benchmark = not compute.deterministic
     # fp32 means fp32; whoever wants speed has bf16.

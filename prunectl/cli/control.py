@@ -22,7 +22,7 @@ from core.runs import (
 )
 from core.sweeps import Sweep, find, list_sweeps
 from prunectl.cli import output
-from prunectl.cli.live import timed
+from prunectl.cli.live_screen import timed
 from prunectl.cli.run import leave
 from prunectl.cli.watch import print_results, watch
 from prunectl.follow import POLL_SECONDS, Follower

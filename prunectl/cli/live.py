@@ -1,17 +1,8 @@
-"""A run while it works: a Rich picture on a terminal, one line an event elsewhere.
-
-Both show a :class:`prunectl.view.View` and decide nothing.
-"""
+"""A run while it works: a Rich picture on a terminal, one line an event elsewhere."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
-from datetime import datetime
-from typing import Protocol
-
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -19,10 +10,10 @@ from rich.text import Text
 from core import events as ev
 from core.journal import Record
 from prunectl import words
-from prunectl.narrate import amount, sentence
+from prunectl.cli.live_screen import LivePicture, PlainLines, spent, times
+from prunectl.narrate import amount
 from prunectl.view import StageView, TaskView, View
 
-_FRAMES_PER_SECOND = 4
 _PROGRESS_LINE_SECONDS = 60.0
 _BAR = 20
 _SHOWN = {
@@ -32,83 +23,36 @@ _SHOWN = {
 }
 
 
-class Screen(Protocol):
-    """What follows a run and shows it."""
+class Bars(LivePicture):
+    """The live picture of a run."""
 
-    def __enter__(self) -> Screen: ...
+    def said(self, record: Record) -> Text | None:
+        """Warnings and what the run has to say; an error is said once, at the end."""
+        event = record.event
+        if not isinstance(event, ev.Message) or event.level == "error":
+            return None
+        style = "yellow" if event.level == "warning" else ""
+        return Text(f"{event.level}: {event.text}", style=style)
 
-    def __exit__(self, *_: object) -> None: ...
-
-    def update(self, view: View, records: Sequence[Record], behind: str | None = None) -> None:
-        """Show the view after these new records; ``behind``: the run it waits for, if any."""
-
-    def note(self, text: str) -> None:
-        """Say a line that is not an event."""
-
-
-class Bars:
-    """The live picture, redrawn at most four times a second and only in place."""
-
-    def __init__(self, console: Console, run: str) -> None:
-        self._run = run
-        self._live = Live(console=console, auto_refresh=False, transient=False)
-        self._drawn = 0.0
-
-    def __enter__(self) -> Bars:
-        self._live.__enter__()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._live.__exit__(None, None, None)
-
-    def update(self, view: View, records: Sequence[Record], behind: str | None = None) -> None:
-        for record in records:
-            event = record.event
-            if isinstance(event, ev.Message) and event.level != "error":
-                style = "yellow" if event.level == "warning" else ""
-                self._live.console.print(Text(f"{event.level}: {event.text}", style=style))
-        over = view.status not in ("queued", "running")
-        now = time.monotonic()
-        if over or now - self._drawn >= 1 / _FRAMES_PER_SECOND:
-            self._drawn = now
-            self._live.update(picture(view, self._run, time.time(), behind), refresh=True)
-
-    def note(self, text: str) -> None:
-        self._live.console.print(Text(text, style="yellow"))
+    def drawn(self, view: View, now: float, behind: str | None) -> RenderableType:
+        """See :func:`picture`."""
+        return picture(view, self.name, now, behind)
 
 
-class Lines:
+class Lines(PlainLines):
     """One line an event on a plain stream; progress at most once a minute."""
 
     def __init__(self, console: Console) -> None:
-        self._console = console
+        super().__init__(console)
         self._last_progress = 0.0
 
-    def __enter__(self) -> Lines:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    def update(self, view: View, records: Sequence[Record], behind: str | None = None) -> None:
-        for record in records:
-            if isinstance(record.event, ev.Progress):
-                if record.ts - self._last_progress < _PROGRESS_LINE_SECONDS:
-                    continue
-                self._last_progress = record.ts
-            elif isinstance(record.event, ev.Message) and record.event.level == "error":
-                continue  # said once, at the end, with what to do
-            if text := timed(record):
-                self._console.print(text, markup=False, soft_wrap=True)
-
-    def note(self, text: str) -> None:
-        self._console.print(text, markup=False)
-
-
-def timed(record: Record) -> str:
-    """A record as one line that begins with the time of day; empty where it says nothing."""
-    text = sentence(record.event)
-    return f"{datetime.fromtimestamp(record.ts):%H:%M:%S} {text}" if text else ""
+    def wanted(self, record: Record) -> bool:
+        """All but frequent progress and the error, which is said at the end, with what to do."""
+        if isinstance(record.event, ev.Progress):
+            if record.ts - self._last_progress < _PROGRESS_LINE_SECONDS:
+                return False
+            self._last_progress = record.ts
+        return not (isinstance(record.event, ev.Message) and record.event.level == "error")
 
 
 def picture(view: View, run: str, now: float, behind: str | None = None) -> RenderableType:
@@ -185,15 +129,8 @@ def _task_row(view: View, task: TaskView) -> tuple[RenderableType, ...]:
 def _foot(view: View, now: float, behind: str | None) -> Text:
     if view.status not in ("queued", "running"):
         reason = f" ({view.reason})" if view.reason not in (None, view.status) else ""
-        spent = words.elapsed((view.last or now) - (view.work_began or view.last or now))
         style = "green" if view.status == "finished" else "yellow"
-        return Text(f"{view.status}{reason} after {spent}", style=style)
+        return Text(f"{view.status}{reason} after {spent(view, now)}", style=style)
     if behind:
         return Text(f"queued behind {behind}", style="yellow")
-    said = [f"{view.share:.0%}"]
-    if view.work_began is not None:
-        said.append(f"{words.elapsed(now - view.work_began)} so far")
-    left = view.seconds_left(now)
-    if left is not None:
-        said.append(f"{words.about(left)} left")
-    return Text(", ".join(said), style="dim")
+    return Text(", ".join([f"{view.share:.0%}", *times(view, now)]), style="dim")

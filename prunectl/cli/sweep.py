@@ -17,7 +17,7 @@ from core.units import Seconds
 from prunectl import tracking, words
 from prunectl.cli import output, sweep_dryrun
 from prunectl.cli.sweep_live import SweepBars, SweepLines, cell_table
-from prunectl.cli.watch import Signals, Stopper
+from prunectl.cli.watch import Signals, reached_end
 from prunectl.follow import Follower
 from prunectl.presets import all_presets, load_mapping
 from prunectl.sweep import table
@@ -199,17 +199,7 @@ def _watch(follower: Follower[Sweep], *, owned: bool, as_json: bool) -> int:
     sweep, console = follower.run, output.narrator()
     screen = SweepBars(console, sweep.id) if output.live_terminal() else SweepLines(console)
     with Signals() as signals:
-        with screen:
-            stopper = Stopper(follower, screen)
-            if not owned:
-                screen.note(f"following {sweep.id}; Ctrl-C detaches, the sweep goes on")
-            for records in follower.until_end():
-                screen.update(follower.view, records, follower.refresh_state().behind)
-                if signals.count and not owned:
-                    break
-                stopper.react(signals.count)
-        if follower.ending is None:
-            output.say(f"detached; {sweep.id} goes on (prunectl attach {sweep.id})")
+        if not reached_end(follower, screen, signals, "sweep", owned=owned):
             return signals.exit_code
         return _last_word(follower, signals, as_json)
 

@@ -3,12 +3,10 @@ event elsewhere."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from rich import box
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
+from rich.console import Group, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -16,12 +14,11 @@ from rich.text import Text
 from core import events as ev
 from core.journal import Record
 from prunectl import words
-from prunectl.cli.live import timed
+from prunectl.cli.live_screen import LivePicture, PlainLines, spent, times
 from prunectl.sweep.table import short
 from prunectl.sweep.view import CellView, SweepView
 from prunectl.view import FAILED, View
 
-_FRAMES_PER_SECOND = 4
 _ROWS = 16
 _TASKS = 4
 _FIRST = {"running": 0, "begun": 1, "failed": 2, "finished": 3, "queued": 4}
@@ -29,68 +26,30 @@ _STYLE = {"running": "cyan", "failed": "red", "finished": "green"}
 _QUIET = (ev.Points, ev.Progress, ev.Checkpoint, ev.Resumed, ev.Extrapolated)
 
 
-class SweepBars:
-    """The live picture, redrawn at most four times a second and only in place."""
+class SweepBars(LivePicture):
+    """The live picture of a sweep."""
 
-    def __init__(self, console: Console, sweep: str) -> None:
-        self._sweep = sweep
-        self._live = Live(console=console, auto_refresh=False, transient=False)
-        self._drawn = 0.0
-
-    def __enter__(self) -> SweepBars:
-        self._live.__enter__()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._live.__exit__(None, None, None)
-
-    def update(self, view: View, records: Sequence[Record], behind: str | None = None) -> None:
-        """Show the view after these new records."""
-        assert isinstance(view, SweepView)
-        for record in records:
-            if text := _worth_saying(record):
-                self._live.console.print(text)
-        over = view.status not in ("queued", "running")
-        now = time.monotonic()
-        if over or now - self._drawn >= 1 / _FRAMES_PER_SECOND:
-            self._drawn = now
-            self._live.update(picture(view, self._sweep, time.time(), behind), refresh=True)
-
-    def note(self, text: str) -> None:
-        """Say a line that is not an event."""
-        self._live.console.print(Text(text, style="yellow"))
-
-
-class SweepLines:
-    """One line an event on a plain stream; what repeats while a task works is left out."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-
-    def __enter__(self) -> SweepLines:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def said(self, record: Record) -> Text | None:
+        """Failed cells and warnings."""
+        event = record.event
+        if isinstance(event, ev.CellFinished) and event.status == FAILED:
+            return Text(f"{event.cell} failed: {event.what}", style="red")
+        if isinstance(event, ev.Message) and event.level == "warning":
+            return Text(f"warning: {event.text}", style="yellow")
         return None
 
-    def update(self, view: View, records: Sequence[Record], behind: str | None = None) -> None:
-        """Say these new records."""
-        for record in records:
-            if not isinstance(record.event, _QUIET) and (text := timed(record)):
-                self._console.print(text, markup=False, soft_wrap=True)
-
-    def note(self, text: str) -> None:
-        """Say a line that is not an event."""
-        self._console.print(text, markup=False)
+    def drawn(self, view: View, now: float, behind: str | None) -> RenderableType:
+        """See :func:`picture`."""
+        assert isinstance(view, SweepView)
+        return picture(view, self.name, now, behind)
 
 
-def _worth_saying(record: Record) -> Text | None:
-    event = record.event
-    if isinstance(event, ev.CellFinished) and event.status == FAILED:
-        return Text(f"{event.cell} failed: {event.what}", style="red")
-    if isinstance(event, ev.Message) and event.level == "warning":
-        return Text(f"warning: {event.text}", style="yellow")
-    return None
+class SweepLines(PlainLines):
+    """One line an event on a plain stream; what repeats while a task works is left out."""
+
+    def wanted(self, record: Record) -> bool:
+        """All that a sweep says but what its tasks say all the time."""
+        return not isinstance(record.event, _QUIET)
 
 
 def picture(view: SweepView, sweep: str, now: float, behind: str | None = None) -> RenderableType:
@@ -152,18 +111,11 @@ def _work(view: SweepView) -> RenderableType:
 def _foot(view: SweepView, now: float, behind: str | None) -> Text:
     counted = ", ".join(f"{n} {name}" for name, n in sorted(view.counted().items()))
     if view.status not in ("queued", "running"):
-        spent = words.elapsed((view.last or now) - (view.work_began or view.last or now))
         style = "green" if view.status == "finished" else "yellow"
-        return Text(f"{view.status} after {spent}: {counted}", style=style)
+        return Text(f"{view.status} after {spent(view, now)}: {counted}", style=style)
     if behind:
         return Text(f"queued behind {behind}", style="yellow")
-    said = [counted, f"{view.share:.0%}"]
-    if view.work_began is not None:
-        said.append(f"{words.elapsed(now - view.work_began)} so far")
-    left = view.seconds_left(now)
-    if left is not None:
-        said.append(f"{words.about(left)} left")
-    return Text(", ".join(said), style="dim")
+    return Text(", ".join([counted, f"{view.share:.0%}", *times(view, now)]), style="dim")
 
 
 def _status(cell: CellView) -> str:

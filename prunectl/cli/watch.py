@@ -15,7 +15,8 @@ from core.errors import NeedsLabels, PrunectlError
 from core.runs import Run, request_stop
 from prunectl import tracking
 from prunectl.cli import output, results
-from prunectl.cli.live import Bars, Lines, Screen
+from prunectl.cli.live import Bars, Lines
+from prunectl.cli.live_screen import Screen
 from prunectl.follow import Follower
 
 _RETRY_SECONDS = 1.0
@@ -85,19 +86,29 @@ def screen_for(run: Run) -> Screen:
 def watch(follower: Follower[Run], *, owned: bool, as_json: bool) -> int:
     """Follow to the end and say it. ``owned``: signals stop the run; else they detach."""
     with Signals() as signals:
-        with screen_for(follower.run) as screen:
-            stopper = Stopper(follower, screen)
-            if not owned:
-                screen.note(f"following {follower.run.id}; Ctrl-C detaches, the run goes on")
-            for records in follower.until_end():
-                screen.update(follower.view, records, follower.refresh_state().behind)
-                if signals.count and not owned:
-                    break
-                stopper.react(signals.count)
-        if follower.ending is None:
-            output.say(f"detached; {follower.run.id} goes on (prunectl attach {follower.run.id})")
+        if not reached_end(follower, screen_for(follower.run), signals, "run", owned=owned):
             return signals.exit_code
         return _last_word(follower, signals, as_json)
+
+
+def reached_end(
+    follower: Follower[Any], screen: Screen, signals: Signals, what: str, *, owned: bool
+) -> bool:
+    """Show what is followed, a run or a sweep (``what``), until it ends. False: detached, and said
+    so."""
+    name = follower.run.id
+    with screen:
+        stopper = Stopper(follower, screen)
+        if not owned:
+            screen.note(f"following {name}; Ctrl-C detaches, the {what} goes on")
+        for records in follower.until_end():
+            screen.update(follower.view, records, follower.refresh_state().behind)
+            if signals.count and not owned:
+                break
+            stopper.react(signals.count)
+    if follower.ending is None:
+        output.say(f"detached; {name} goes on (prunectl attach {name})")
+    return follower.ending is not None
 
 
 def _last_word(follower: Follower[Run], signals: Signals, as_json: bool) -> int:

@@ -106,7 +106,7 @@ class Console(App[int]):
 
         self.push_screen(NewRunScreen(self.folder))
 
-    def on_new_run_screen_launched(self, event: NewRunScreen.Launched) -> None:
+    def on_launch_screen_launched(self, event: NewRunScreen.Launched) -> None:
         """A run was started: show it in place of the form."""
         self.pop_screen()
         self.open_run(event.run)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from rich.text import Text
 
@@ -26,7 +27,7 @@ class Column:
     title: str
     width: int
     cell: Cell
-    key: Callable[[Row], object]
+    key: Callable[[Row], Any]
 
 
 def _text(value: Callable[[Row], str], width: int, word: str = "text") -> Cell:
@@ -95,7 +96,7 @@ def ordered(rows: Iterable[Row], by: str, turned: bool) -> list[Row]:
     every = (_RUN, _WORD, _STAGE, _DONE, _DATA, _METHOD, _BEST, _SAVED, _STARTED)
     key = next((c.key for c in every if c.name == by), _STARTED.key)
     found = sorted(rows, key=lambda r: -r.created)
-    found.sort(key=key, reverse=turned)  # type: ignore[arg-type]
+    found.sort(key=key, reverse=turned)
     found.sort(key=lambda r: not r.live)
     return found
 

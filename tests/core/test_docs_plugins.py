@@ -76,7 +76,7 @@ class TestGuideModel(ModelConformance):
 class TestGuideDataset(DatasetConformance):
     name = "moons"
     # It looks from a process of its own, in which the guide's files are not registered.
-    test_front_ends_can_ask = None  # type: ignore[assignment]
+    test_front_ends_can_ask = None  # type: ignore[assignment]  # switches the test off
 
     def options(self, folder: Path) -> dict[str, Any]:
         return {"n": 60}

@@ -109,8 +109,8 @@ def test_the_second_run_waits_and_is_told_behind_whom() -> None:
         assert first.stdin is not None
 
         def let_go(_: dict[str, object]) -> None:
-            first.stdin.write(b"go\n")  # type: ignore[union-attr]
-            first.stdin.flush()  # type: ignore[union-attr]
+            first.stdin.write(b"go\n")  # type: ignore[union-attr]  # stdin is a pipe
+            first.stdin.flush()  # type: ignore[union-attr]  # stdin is a pipe
 
         with lease("cpu", "cd34-mine", let_go, never):
             assert holder(lease_path("cpu"))["run"] == "cd34-mine"

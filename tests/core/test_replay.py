@@ -107,7 +107,7 @@ def test_without_the_resumption_it_would_differ() -> None:
         lambda e: replace(e, status="failed") if isinstance(e, ev.RunFinished) else e,
     ],
 )
-def test_every_part_of_a_result_counts(change) -> None:  # type: ignore[no-untyped-def]
+def test_every_part_of_a_result_counts(change) -> None:  # type: ignore[no-untyped-def]  # lambdas of every kind
     changed = [change(e) for e in undisturbed()]
     assert reduce(records(changed)) != reduce(records(undisturbed()))
 

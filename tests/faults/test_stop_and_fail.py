@@ -115,7 +115,7 @@ def _no_memory() -> None:
     def step(*_: object) -> None:
         raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
-    supervised.Supervised.step = step  # type: ignore[assignment,method-assign]
+    supervised.Supervised.step = step  # type: ignore[assignment,method-assign]  # put in its place
 
 
 def test_out_of_memory_names_a_batch_to_try(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def fake(
 
         def start(run: Run, extra: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
             extras.append(extra)
-            return start_fake(run, scenario)  # type: ignore[no-any-return]
+            return start_fake(run, scenario)  # type: ignore[no-any-return]  # a Popen
 
         for module in (
             "prunectl.cli.run",

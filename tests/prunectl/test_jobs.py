@@ -40,7 +40,7 @@ def test_its_error_is_raised_here(
     _worker(tmp_path, monkeypatch, json.dumps({**said, "exit_code": code}), code=code)
     with pytest.raises(kind) as caught:
         jobs.ask({"job": "estimate"})
-    assert (caught.value.what, caught.value.todo) == ("no such file", "name it")  # type: ignore[attr-defined]
+    assert (caught.value.what, caught.value.todo) == ("no such file", "name it")  # type: ignore[attr-defined]  # a UserError
 
 
 def test_a_worker_without_an_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

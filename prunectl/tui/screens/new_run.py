@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
-import threading
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,32 +9,29 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.message import Message
 from textual.widgets import OptionList, Select, Static
 from textual.widgets.option_list import Option
 
 from core.errors import PrunectlError
-from core.runs import Run
 from core.spec import Spec
 from core.sweep_spec import SweepSpec
-from core.sweeps import Sweep
 from prunectl import words
-from prunectl.sweep.predict import LONG_HOURS, hours
-from prunectl.tui import doing, doing_sweeps
 from prunectl.tui.actions import NEW_RUN, bindings
-from prunectl.tui.drawing import Line, clean, wrap
+from prunectl.tui.drawing import Line, clean
 from prunectl.tui.form import Form, preset_choices
 from prunectl.tui.form_sweep import SECTION, SweepForm, open_form
-from prunectl.tui.predicting import Predictor, prediction_lines
-from prunectl.tui.screens.base import GENEROUS, TIGHT, ConsoleScreen
+from prunectl.tui.predicting import prediction_lines
+from prunectl.tui.screens.base import GENEROUS, TIGHT
 from prunectl.tui.screens.dialogs import Ask
+from prunectl.tui.screens.launch import LaunchScreen
 from prunectl.tui.screens.new_run_layout import LAYOUT, SIDE
+from prunectl.tui.screens.new_run_text import command_lines, help_lines, marked, problem_lines
 from prunectl.tui.screens.save_as import SaveAs
 from prunectl.tui.widgets.field_row import Choice, FieldRow
 from prunectl.tui.widgets.panel import Panel
 
 
-class NewRunScreen(ConsoleScreen):
+class NewRunScreen(LaunchScreen):
     """The form of a run to be started in ``runs_dir``."""
 
     where = NEW_RUN
@@ -47,28 +42,13 @@ class NewRunScreen(ConsoleScreen):
     ]
     DEFAULT_CSS = LAYOUT
 
-    class Launched(Message):
-        """A run or a sweep was started."""
-
-        def __init__(self, run: Run | Sweep) -> None:
-            super().__init__()
-            self.run = run
-
-    class Changed(Message):
-        """A prediction came, or came nearer."""
-
     def __init__(self, runs_dir: Path, preset: str = "quickstart") -> None:
-        super().__init__()
-        self.runs_dir = runs_dir
+        super().__init__(runs_dir)
         self.presets = preset_choices()
         known = [name for name, _ in self.presets]
         self.form = _opened(preset if preset in known or not known else known[0])
         self.section = self.form.check().sections()[0]
-        self.predictor = Predictor(runs_dir, self._prediction_changed)
         self._shown_paths: tuple[str, ...] = ()
-        self._launching = False
-        self._pending: SweepSpec | None = None
-        """A sweep that is started once its cost is known."""
 
     def body(self) -> ComposeResult:
         """Preset, sections, fields, prediction and problems, command line."""
@@ -93,10 +73,6 @@ class NewRunScreen(ConsoleScreen):
         """Show the first section."""
         super().on_mount()
         self.call_later(self._show_form)
-
-    def on_unmount(self) -> None:
-        """Nobody waits for a prediction any more."""
-        self.predictor.give_up()
 
     def layout_changed(self) -> None:
         """The command line takes as many lines as it needs, where there is room."""
@@ -153,9 +129,10 @@ class NewRunScreen(ConsoleScreen):
         most = 2 if self.size_class == TIGHT else 4
         command.styles.height = min(len(self._command(self.size.width - 2, 0)), most)
         command.redraw()
-        self._update_side()
+        self.prediction_changed()
 
-    def _update_side(self) -> None:
+    def prediction_changed(self) -> None:
+        """Draw what stands beside the fields, in as much room as it needs."""
         side, middle = self.query_one("#side", Panel), self.query_one("#middle")
         side.border_title = "problems" if self.form.check().problems else "prediction"
         wide = SIDE if self.size_class == GENEROUS else self.size.width
@@ -172,13 +149,7 @@ class NewRunScreen(ConsoleScreen):
         listed = checked.sections()
         sections = self.query_one("#sections", OptionList)
         for index, section in enumerate(listed):
-            own = {field.path for field in checked.of_section(section)}
-            mark, style = (
-                ("!", "bold")
-                if checked.faulty(section)
-                else (("*", "bold") if own & changed else (" ", ""))
-            )
-            sections.replace_option_prompt_at_index(index, Text(f"{mark} {section}", style))
+            sections.replace_option_prompt_at_index(index, marked(section, checked, changed))
         place = listed.index(self.section)
         with sections.prevent(OptionList.OptionHighlighted):
             sections.highlighted = place
@@ -190,11 +161,8 @@ class NewRunScreen(ConsoleScreen):
     def _side(self, width: int, height: int) -> list[Line]:
         checked = self.form.check()
         if checked.problems:
-            lines: list[Line] = []
-            for problem in checked.problems:
-                lines += [[(text, "bad")] for text in wrap(clean(problem.text), width)]
-            return lines
-        wanted = self._wanted()
+            return problem_lines(checked.problems, width)
+        wanted = self.wanted()
         found = self.predictor.of(wanted) if wanted else None
         return prediction_lines(found, checked.spec, width, short=self.size_class == TIGHT)
 
@@ -202,8 +170,7 @@ class NewRunScreen(ConsoleScreen):
         row = self._row()
         if row is None:
             return []
-        takes = f" ({row.field.takes})" if row.field.takes else ""
-        return [[(text, "dim")] for text in wrap(clean(row.field.help + takes), width)]
+        return help_lines(row.field, width)
 
     def _row(self) -> FieldRow | None:
         """The field that has the focus."""
@@ -215,9 +182,7 @@ class NewRunScreen(ConsoleScreen):
         self.query_one("#help", Panel).redraw()
 
     def _command(self, width: int, height: int) -> list[Line]:
-        said = "$ " + clean_command(self.form.command(self.runs_dir))
-        lines = textwrap.wrap(said, max(width, 20), break_on_hyphens=False, subsequent_indent="  ")
-        return [[(text, "strong")] for text in lines]
+        return command_lines(self.form.command(self.runs_dir), width)
 
     # What the user does
 
@@ -259,7 +224,7 @@ class NewRunScreen(ConsoleScreen):
         try:
             self.form = open_form(name)
         except PrunectlError as error:
-            self._say(str(error), wrong=True)
+            self.say(str(error), wrong=True)
             self.query_one("#preset", Choice).show(self.form.source)
             return
         self._shown_paths = ()
@@ -299,27 +264,20 @@ class NewRunScreen(ConsoleScreen):
         await self._show_section()
         self._update()
 
-    def action_predict(self) -> None:
-        """Ask a worker what this would cost."""
-        spec = self._checked()
-        if spec is not None and not self.predictor.ask(spec):
-            self._say("one prediction at a time: the last one is still awaited")
-        self._update_side()
-
     def action_copy_command(self) -> None:
         """The command line into the clipboard."""
         self.app.copy_to_clipboard(self.form.command(self.runs_dir))
-        self._say("the command line is copied")
+        self.say("the command line is copied")
 
     def action_save_preset(self) -> None:
         """Ask for a name and write the file."""
-        if self._checked() is not None:
+        if self.checked() is not None:
             self.app.push_screen(SaveAs(self.form), self._saved)
 
     def _saved(self, file: Path | None) -> None:
         if file is None:
             return
-        self._say(f"saved as {file}")
+        self.say(f"saved as {file}")
         self.presets = preset_choices()
         preset = self.query_one("#preset", Choice)
         with preset.prevent(Select.Changed):
@@ -327,89 +285,22 @@ class NewRunScreen(ConsoleScreen):
             preset.value = file.stem
         self.run_worker(self._open(file.stem))
 
-    def action_launch(self) -> None:
-        """Make the folder and start the process that works on it."""
-        spec = self._checked()
-        if spec is None or self._launching:
-            return
-        if isinstance(spec, SweepSpec) and not self._sweep_may_start(spec):
-            return
-        self._start(spec)
-
-    def _sweep_may_start(self, spec: SweepSpec) -> bool:
-        """Not before its cost is predicted; when it takes very long, not before a yes."""
-        found = self.predictor.of(spec)
-        if found is None or found.value is None:
-            self._pending = spec
-            self._say("it starts when its cost is predicted")
-            self.action_predict()
-            return False
-        long = hours(found.value)
-        if long > LONG_HOURS:
-            question = f"{long:.0f} device hours are predicted. Start it?"
-            self.app.push_screen(Ask(question), lambda yes: self._start(spec) if yes else None)
-        return long <= LONG_HOURS
-
-    def _start(self, spec: Spec | SweepSpec) -> None:
-        self._launching = True
-        threading.Thread(target=self._launch, args=(spec,), daemon=True).start()
-
-    def _launch(self, spec: Spec | SweepSpec) -> None:
-        run: Run | Sweep
-        try:
-            if isinstance(spec, SweepSpec):
-                run = doing_sweeps.start(self.runs_dir, spec)
-            else:
-                found = self.predictor.of(spec)
-                run = doing.start(self.runs_dir, spec, found.value if found else None)
-        except (PrunectlError, OSError) as error:
-            self.app.call_from_thread(self._say, str(error), wrong=True)
-        else:
-            self.post_message(self.Launched(run))
-        finally:
-            self._launching = False
-
     def action_back(self) -> None:
         """Leave the form."""
         self.app.pop_screen()
 
-    def _wanted(self) -> Spec | SweepSpec | None:
+    def wanted(self) -> Spec | SweepSpec | None:
         """What would be started, None while there are problems."""
         form = self.form
         return form.sweep() if isinstance(form, SweepForm) else form.check().spec
 
-    def _checked(self) -> Spec | SweepSpec | None:
-        wanted = self._wanted()
+    def checked(self) -> Spec | SweepSpec | None:
+        """The same; problems are said to be in the way."""
+        wanted = self.wanted()
         if wanted is None:
             count = len(self.form.check().problems)
-            self._say(f"first mend {words.plural(count, 'problem')}", wrong=True)
+            self.say(f"first mend {words.plural(count, 'problem')}", wrong=True)
         return wanted
-
-    def _say(self, text: str, *, wrong: bool = False) -> None:
-        self.app.notify(clean(text), severity="error" if wrong else "information", markup=False)
-
-    def _prediction_changed(self) -> None:
-        self.post_message(self.Changed())
-
-    @on(Changed)
-    def _predicted(self) -> None:
-        self._update_side()
-        pending, wanted = self._pending, self._wanted()
-        found = self.predictor.of(pending) if pending is not None else None
-        if pending is None or found is None or found.progress:
-            return
-        self._pending = None
-        if wanted != pending:
-            self._say("not started: the form was changed meanwhile")
-        elif found.value is None:
-            self._say(f"not started: {found.trouble}", wrong=True)
-        elif self._sweep_may_start(pending):
-            self._start(pending)
-
-
-def clean_command(text: str) -> str:
-    """The command line without what would harm the terminal; the copied one is exact."""
-    return clean(text) if len(text) < 400 else "".join(clean(c) for c in text)
 
 
 def _opened(preset: str) -> Form:

@@ -23,7 +23,7 @@ BATCHES = [f"data_batch_{i}" for i in range(1, 6)]
 
 
 class Python2Pickler(pickle._Pickler):  # type: ignore[name-defined]  # the pure-Python one
-    dispatch = dict(pickle._Pickler.dispatch)  # type: ignore[attr-defined]
+    dispatch = dict(pickle._Pickler.dispatch)  # type: ignore[attr-defined]  # the Python pickler is private
 
     def save_bytes(self, value: bytes) -> None:
         if len(value) < 256:

@@ -118,6 +118,6 @@ def test_real_checksums_are_torchvisions() -> None:
 def test_options_it_has_no_use_for_are_refused(
     source: Path, tmp_path: Path, option: dict[str, float]
 ) -> None:
-    spec = PlainDataSpec("cifar10", root=source, **option)  # type: ignore[arg-type]
+    spec = PlainDataSpec("cifar10", root=source, **option)  # type: ignore[arg-type]  # options of every kind
     with pytest.raises(UserError, match=f"data.{next(iter(option))}"):
         prepared_info(spec, tmp_path / "cache")

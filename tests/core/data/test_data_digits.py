@@ -53,5 +53,5 @@ def test_larger_pictures_repeat_pixels(tmp_path: Path) -> None:
 @pytest.mark.parametrize("option", [{"size": 12}, {"size": 0}, {"root": Path("x")}, {"n": 10}])
 def test_options_it_cannot_honour(tmp_path: Path, option: dict[str, object]) -> None:
     with pytest.raises(UserError, match=f"data.{next(iter(option))}"):
-        prepare_dataset(PlainDataSpec("digits", **option), tmp_path)  # type: ignore[arg-type]
+        prepare_dataset(PlainDataSpec("digits", **option), tmp_path)  # type: ignore[arg-type]  # options of every kind
     assert not list(tmp_path.iterdir())

@@ -67,7 +67,7 @@ HAND = np.array([0.1, 0.2, 0.4, 0.3, 0.6, 0.5, 0.7, 0.9, 0.8, 0.6, 0.7, 0.9])[:,
     [("paper", range(0, 8), 1), ("nieth", range(0, 8), 1), ("legacy_se", range(2, 9), 0)],
 )
 def test_du_windows_of_a_hand_series(preset: str, starts: range, ddof: int) -> None:
-    window = {**dynamic_uncertainty.PRESETS[preset]["window"], "length": 4}  # type: ignore[dict-item]
+    window = {**dynamic_uncertainty.PRESETS[preset]["window"], "length": 4}  # type: ignore[dict-item]  # presets hold objects
     score = dynamic_uncertainty.make(
         1, 2, 12, section("dynamic_uncertainty", preset, window=window), CPU
     )

@@ -179,7 +179,7 @@ def test_threads_of_the_checkpoint_are_taken_over(setup: Setup, tmp_path: Path) 
     other = 1 if before > 1 else 2
     texts: list[str] = []
     control = Control()
-    control.warn = texts.append  # type: ignore[method-assign]
+    control.warn = texts.append  # type: ignore[method-assign]  # put in its place
     try:
         with pytest.raises(Stopped):
             setup.run(tmp_path, StopAt(2))

@@ -25,5 +25,5 @@ def start(run: Run, extra: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
 
 scenario = sys.argv.pop(1)
 for module in (prunectl.cli.run, prunectl.cli.control):
-    module.start_worker = start  # type: ignore[attr-defined]
+    module.start_worker = start  # type: ignore[attr-defined]  # each of them imports it
 main()

@@ -79,10 +79,10 @@ def test_only_finite_figures_of_finished_cells_are_values(view: SweepView) -> No
     grid = grid_of(view, K, POLICY, 0)
     accuracy, correlation = MEASURES["accuracy"], MEASURES["correlation"]
     shown_ones = [value(c, accuracy) for line in grid.cells for c in line]
-    assert grid.range_of(accuracy) == (min(shown_ones), max(shown_ones))  # type: ignore[type-var]
+    assert grid.range_of(accuracy) == (min(shown_ones), max(shown_ones))  # type: ignore[type-var]  # none is None here
     failed = grid_of(view, K, POLICY, 1)
     assert failed.range_of(accuracy) is None
-    assert failed.at(0, 0).figures["spearman"] is not None  # type: ignore[union-attr]
+    assert failed.at(0, 0).figures["spearman"] is not None  # type: ignore[union-attr]  # there is a cell
     assert value(failed.at(0, 0), correlation) is None
     view.cells["00-5-class_balanced-0.05"].figures = {"test_accuracy": float("nan")}
     assert value(grid.at(0, 0), accuracy) is None

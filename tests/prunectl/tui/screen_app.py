@@ -35,10 +35,10 @@ class ScreenApp(App[None]):
     def on_mount(self) -> None:
         self.push_screen(self.first)
 
-    def on_new_run_screen_launched(self, message: Any) -> None:
+    def on_launch_screen_launched(self, message: Any) -> None:
         self.launched.append(message)
 
-    def notify(self, message: str, **options: Any) -> None:  # type: ignore[override]
+    def notify(self, message: str, **options: Any) -> None:  # type: ignore[override]  # any further options
         assert options.get("markup") is False
         self.said.append(message)
 

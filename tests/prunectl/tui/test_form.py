@@ -108,7 +108,7 @@ def test_a_published_setting_is_let_through(form: Form) -> None:
     assert form.text("score.record") == "extra_forward"
     form.set("score.window.length", "4")
     assert form.text("score.window.length") == "4"
-    assert _as_started(form).score.window.length == 4  # type: ignore[union-attr]
+    assert _as_started(form).score.window.length == 4  # type: ignore[union-attr]  # the score has a window
 
 
 def test_untouched_retrain_fields_follow_train() -> None:

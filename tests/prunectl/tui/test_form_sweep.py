@@ -66,10 +66,10 @@ def test_what_is_written_is_what_the_command_line_starts(form: SweepForm) -> Non
     form.set("train.epochs", "14ep")
     form.set("model.width", "16")  # as the preset has it
     assert form.changed() == {K, POLICY, "train.epochs"}
-    assert form.sweep().count == 3  # type: ignore[union-attr]
+    assert form.sweep().count == 3  # type: ignore[union-attr]  # no problems, so a sweep
     assert _same(form.sweep(), _as_started(form))
     form.reset(K)
-    assert "--axis extrapolate.k" not in form.command() and form.sweep().count == 2  # type: ignore[union-attr]
+    assert "--axis extrapolate.k" not in form.command() and form.sweep().count == 2  # type: ignore[union-attr]  # no problems, so a sweep
 
 
 @pytest.mark.parametrize(

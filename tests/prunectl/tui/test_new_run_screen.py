@@ -105,7 +105,7 @@ def test_typing_changes_spec_and_command(runs: Path) -> None:
         assert _row(screen, "train.epochs").has_class("-changed")
         await pilot.press("ctrl+z")
         assert "--set" not in _panel(screen, "command")
-        assert screen.focused is not None and screen.focused.value == "12ep"  # type: ignore[attr-defined]
+        assert screen.focused is not None and screen.focused.value == "12ep"  # type: ignore[attr-defined]  # an Input
 
     _drive(runs, drive)
 

@@ -29,7 +29,7 @@ def test_a_long_history_waits_for_who_takes_it(
         posted.append(news)
         came.release()
 
-    thread = threading.Thread(target=RunReader(run, pace, post).follow, daemon=True)  # type: ignore[arg-type]
+    thread = threading.Thread(target=RunReader(run, pace, post).follow, daemon=True)  # type: ignore[arg-type]  # any callable will do
     thread.start()
     assert came.acquire(timeout=10)
     time.sleep(0.1)

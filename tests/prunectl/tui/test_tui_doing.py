@@ -48,7 +48,7 @@ def test_a_run_is_started_stopped_and_resumed(tmp_path: Path, fake: Fake) -> Non
             assert screen.known.view.sessions == 2
             await pilot.press("r")  # a finished run is left alone
             await until(lambda: any("nothing to do" in n.message for n in app._notifications))
-            return screen.known.run  # type: ignore[no-any-return]
+            return screen.known.run  # type: ignore[no-any-return]  # a screen of ours
 
     run = asyncio.run(drive())
     assert started == [()]
@@ -65,7 +65,7 @@ def test_a_run_started_here_outlives_the_console(tmp_path: Path, fake: Fake) -> 
             await pilot.pause()
             await pilot.press("ctrl+r")
             await until(lambda: isinstance(app.screen, RunScreen))
-            run: Run = app.screen.known.run  # type: ignore[attr-defined]
+            run: Run = app.screen.known.run  # type: ignore[attr-defined]  # a screen of ours
             await until(lambda: run.state().shown == "running")
             await pilot.press("ctrl+c")
         assert app.return_code == 0

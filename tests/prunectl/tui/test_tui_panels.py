@@ -32,7 +32,7 @@ def finished(folder: Path) -> Known:
 
 
 def shown(name: str, known: Known, width: int = 80, height: int = 24, **choice: object) -> str:
-    return plain(DRAW[name](known, Choice(**choice), width, height, Look()))  # type: ignore[arg-type]
+    return plain(DRAW[name](known, Choice(**choice), width, height, Look()))  # type: ignore[arg-type]  # settings of every kind
 
 
 @pytest.mark.parametrize("name", DRAW)
