@@ -27,8 +27,9 @@ from core.data.bank import SampleBank
 from core.models.build import build_net
 from core.needs import score_kind
 from core.paradigms.supervised import Supervised
+from core.recipe import TrainSpec
 from core.scores.base import Batch, TrainedScore
-from core.spec import ModelSpec, ScoreSpec, TrainSpec
+from core.spec import ModelSpec, ScoreSpec
 from core.training import devices
 from core.training.feed import Feed
 from core.training.loop import train

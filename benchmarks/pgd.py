@@ -25,7 +25,8 @@ from core.data.bank import SampleBank
 from core.models.build import build_net
 from core.paradigms import adversarial
 from core.paradigms.base import Start
-from core.spec import ModelSpec, TrainSpec
+from core.recipe import TrainSpec
+from core.spec import ModelSpec
 from core.training import devices
 from core.training.feed import Feed
 

@@ -37,8 +37,9 @@ from core.models.base import Net
 from core.models.build import build_net
 from core.paradigms.base import StepOutput
 from core.paradigms.supervised import Supervised
+from core.recipe import TrainSpec
 from core.scores import dynamic_uncertainty
-from core.spec import ModelSpec, ScoreSpec, TrainSpec
+from core.spec import ModelSpec, ScoreSpec
 from core.training import devices
 from core.training.augment import parse_augment
 from core.training.checkpoint import CheckpointFolder

@@ -28,8 +28,9 @@ from core.needs import step_passes
 from core.pipeline import STAGES
 from core.plan.trials import subset_size
 from core.predicted import Predicted
+from core.recipe import TrainSpec
 from core.span import MOMENTS
-from core.spec import ModelSpec, TrainSpec
+from core.spec import ModelSpec
 from core.stages.base import Context
 from core.stages.embed import embedding_net
 from core.stages.train_task import rate_key

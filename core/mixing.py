@@ -14,7 +14,8 @@ from typing import Literal
 from core.errors import UserError
 from core.facts import DataFacts
 from core.needs import SAMPLERS
-from core.spec import Spec, TrainSpec
+from core.recipe import TrainSpec
+from core.spec import Spec
 
 
 def mixes(recipe: TrainSpec) -> bool:

@@ -132,7 +132,7 @@ def _missing_companions(spec: Spec) -> Iterator[str]:
 
 def _unvalidated(spec: Spec) -> Iterator[str]:
     """Scores that validation is to end, without validation or with a fixed end of their own."""
-    if spec.score.until == "end":
+    if spec.score.until != "best_validation":
         return
     if not spec.data.validation:
         yield (

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from core import registry
 from core.errors import nearest
 from core.needs import MEASURED
-from core.spec import AlsoSpec, ModelSpec, PluginSection
+from core.section import PluginSection
+from core.spec import AlsoSpec, ModelSpec
 from core.spec_names import SECTIONS, default_name, named_kind, registered
 from core.spec_problems import explain, unknown_in
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from core import registry
 from core.needs import score_kind
-from core.spec import PluginSection, Section, Spec
+from core.section import PluginSection, Section
+from core.spec import Spec
 
 SECTIONS: dict[str, type[Section]] = {
     name: field.annotation

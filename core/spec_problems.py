@@ -9,7 +9,8 @@ from pydantic import BaseModel, ValidationError
 
 from core import registry
 from core.errors import nearest
-from core.spec import PluginSection, Section, Spec
+from core.section import PluginSection, Section
+from core.spec import Spec
 from core.spec_names import SECTIONS, default_name
 
 

@@ -9,7 +9,7 @@ import yaml
 
 from core import registry
 from core.errors import UserError
-from core.spec import PluginSection
+from core.section import PluginSection
 from core.spec_names import SECTIONS, registered
 
 _NAMING = frozenset(

@@ -24,8 +24,8 @@ from core.attacks.robust import Named, attacked
 from core.models.base import Net
 from core.paradigms._average import Average
 from core.paradigms.base import Paradigm, Start, StepOutput
+from core.recipe import TrainSpec
 from core.rng import derive
-from core.spec import TrainSpec
 from core.training.feed import Feed
 
 EXTRA_PASSES = ("attack_steps", {"loss": "trades"}, {"loss": "pgd", "record": "clean"})

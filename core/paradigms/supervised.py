@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core.models.base import Net
 from core.paradigms.base import Paradigm, StepOutput
-from core.spec import TrainSpec
+from core.recipe import TrainSpec
 from core.training.evaluate import predict
 from core.training.feed import Feed
 

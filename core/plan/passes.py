@@ -8,7 +8,7 @@ from typing import Any
 from core.facts import DataFacts
 from core.mixing import epoch_samples
 from core.needs import attack_passes, step_passes
-from core.span import epochs_read
+from core.span import epochs_read, reads_matched
 from core.spec import Spec
 from core.units import sample_passes
 
@@ -25,15 +25,22 @@ def scoring_passes(
     extra = 0
     for mode, everything in (("extra_forward", shown), ("eval_pass", epochs * count)):
         sections = [s for s in scores if s.get("record") == mode]
-        if any("span" not in s for s in sections):  # an epoch that is cut short counts as well
+        if any(_reads_all(s) for s in sections):  # an epoch that is cut short counts as well
             extra += everything
         else:
-            extra += count * len({e for s in sections for e in epochs_read(s, epochs)})
-    if any("until" in s for s in scores):  # validation chooses, so it is a part of the method
+            share = (count, facts.n_train)
+            extra += count * len({e for s in sections for e in epochs_read(s, epochs, share)})
+    if any(
+        s.get("until") == "best_validation" for s in scores
+    ):  # validation chooses, so it is a part of the method
         judged = epochs * spec.data.validation
         train += judged * attack_passes(spec)
         extra += judged
     return {"passes": train + extra, "extra_passes": extra}
+
+
+def _reads_all(section: Mapping[str, Any]) -> bool:
+    return "span" not in section and not reads_matched(section)
 
 
 def direct_passes(
@@ -44,7 +51,8 @@ def direct_passes(
     epochs = spec.train.epochs.epochs(length, spec.train.batch)
     read: set[int] = set()
     for section in scores:
-        read |= set(epochs_read(section, epochs) if "span" in section else range(epochs))
+        share = (size, facts.n_train)
+        read |= set(range(epochs) if _reads_all(section) else epochs_read(section, epochs, share))
     own = scoring_passes(spec, facts, size, scores)
     extra = (facts.n_train - size) * len(read)
     return {"passes": own["passes"] + extra, "extra_passes": own["extra_passes"] + extra}

@@ -11,7 +11,8 @@ from pydantic import BaseModel, TypeAdapter
 from core import registry
 from core.events import TYPES
 from core.schemas.summary import SummaryDocument
-from core.spec import PluginSection, Spec
+from core.section import PluginSection
+from core.spec import Spec
 
 FOLDER = Path(__file__).parent
 

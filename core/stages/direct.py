@@ -100,6 +100,6 @@ def _recorder(task: Task, ctx: Context, watched: Ids, ids: Ids) -> Recorder:
     epochs = train_epochs(task, ctx, len(ids))
     recorded = {}
     for section in task.scores:
-        made = watching(section, ctx, len(watched), epochs)
+        made = watching(section, ctx, len(watched), epochs, len(ids))
         recorded[section["name"]] = made if watched is ids else replace(made, record="eval_pass")
     return Recorder(watched, len(ctx.dataset.train), recorded, ctx.compute.device)

@@ -21,12 +21,14 @@ from core.models.base import Net
 from core.plan.digests import wanted_scores
 from core.plan.tasks import Task
 from core.scores.base import TrainedScore
+from core.span import matched, reads_matched
 from core.spec import ScoreSpec, Spec
 from core.stages.base import Context, Entry, Ids, load, plain
 from core.stages.train_task import by_train, save_net, train_epochs, weights_digest
 from core.store import Seal
 from core.training.control import Trained
 from core.training.recorder import Recorded, Recorder
+from core.training.stretch import Stretch
 from core.training.truncation import Truncation
 from core.units import digest
 
@@ -47,11 +49,14 @@ def scoring_entries(task: Task, ctx: Context, ids: Ids, role: str) -> list[Entry
     """Entries of a scoring run on ``ids``; the reference is one on all ids."""
     parts = ctx.net_parts(task, role, ids, plain(ctx.spec(task).train))
     net = Entry("net", {**parts, "net": task.net} if task.net else parts)
-    return [net, *(_score_entry(ctx, net.key, section) for section in task.scores)]
+    return [net, *(_score_entry(ctx, net.key, section, task) for section in task.scores)]
 
 
-def _score_entry(ctx: Context, net_key: str, section: Mapping[str, Any]) -> Entry:
-    settings = {k: v for k, v in section.items() if k not in ("preset", "nets", "cross_fit")}
+def _score_entry(ctx: Context, net_key: str, section: Mapping[str, Any], task: Task) -> Entry:
+    beside = ["preset", "nets", "cross_fit"]
+    if section.get("until") == "matched" and not (task.stage == "score" and reads_matched(section)):
+        beside.append("until")  # it changes nothing here, so what is known by another word will do
+    settings = {k: v for k, v in section.items() if k not in beside}
     version = registry.describe("score", section["name"]).version
     parts = {"net": net_key, "score": version, "settings": settings}
     return Entry("score", {**parts, **judged_on(ctx, [section])})
@@ -60,7 +65,9 @@ def _score_entry(ctx: Context, net_key: str, section: Mapping[str, Any]) -> Entr
 def judged_on(ctx: Context, sections: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What chooses where scores end, for a key: the validation samples, where any score asks."""
     held_out = ctx.dataset.validation
-    if held_out is None or not any("until" in section for section in sections):
+    if held_out is None or not any(
+        section.get("until") == "best_validation" for section in sections
+    ):
         return {}
     return {"validation": [held_out.fingerprint, targets_digest(held_out)]}
 
@@ -70,7 +77,7 @@ def score_seal(ctx: Context, task_id: str, spec: Spec, name: str) -> Seal:
     says: a run shared by several specs may have recorded it in several ways."""
     net = next(k for k in ctx.keys[task_id] if k.startswith("net-"))
     section = next(s for s in wanted_scores(spec) if s["name"] == name)
-    return ctx.store.require(_score_entry(ctx, net, section).key)
+    return ctx.store.require(_score_entry(ctx, net, section, ctx.graph[task_id]).key)
 
 
 def oriented(seal: Seal, values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -85,9 +92,9 @@ def produce_scoring(task: Task, ctx: Context, missing: list[Entry], ids: Ids, ro
     # A checkpoint holds the recorder's state, so it only fits a run that records the same scores.
     name = f"{net_key}-{digest(everything)[:8]}"
     training = by_train(task, ctx, name, role, ids)
-    by_key = {_score_entry(ctx, net_key, s).key: s for s in task.scores}
+    by_key = {_score_entry(ctx, net_key, s, task).key: s for s in task.scores}
     epochs = train_epochs(task, ctx, len(ids))
-    recorded = {key: watching(section, ctx, len(ids), epochs) for key, section in by_key.items()}
+    recorded = {key: watching(s, ctx, len(ids), epochs, len(ids)) for key, s in by_key.items()}
     recorder = Recorder(ids, len(ctx.dataset.train), recorded, ctx.compute.device)
     net, trained, meter = training.run(recorder)
     values = recorder.finalize()
@@ -120,8 +127,11 @@ def _chosen(recorded: Recorded, epochs: int, trained: Trained) -> dict[str, Any]
     return {"epoch": until.epoch + 1, "of": epochs, "accuracy": until.best, "by": trained.judged_by}
 
 
-def watching(section: Mapping[str, Any], ctx: Context, count: int, epochs: int) -> Recorded:
-    """What watches ``count`` samples over a training of ``epochs`` for one score section."""
+def watching(
+    section: Mapping[str, Any], ctx: Context, count: int, epochs: int, trained: int
+) -> Recorded:
+    """What watches ``count`` samples, for one score section, over ``epochs`` of a training on
+    ``trained`` samples."""
     settings = ScoreSpec.model_validate(section)
     module: Any = registry.load("score", settings.name)
     classes, device = len(ctx.dataset.classes), ctx.compute.device
@@ -131,7 +141,13 @@ def watching(section: Mapping[str, Any], ctx: Context, count: int, epochs: int) 
         return made
 
     until = Truncation(of) if settings.until == "best_validation" else None
-    return Recorded(of(epochs), settings.record or "train_forward", until)
+    stretch = range(epochs)
+    if reads_matched(section):
+        stretch = matched(epochs, trained, len(ctx.dataset.train))
+    made = of(len(stretch))
+    if len(stretch) < epochs:
+        made = Stretch(made, stretch)
+    return Recorded(made, settings.record or "train_forward", until)
 
 
 def _compare_weights(ctx: Context, key: str, net: Net) -> None:

@@ -27,8 +27,9 @@ from core.models.base import Net
 from core.models.build import build_net, construct
 from core.paradigms.base import Paradigm
 from core.plan.tasks import Task
+from core.recipe import TrainSpec
 from core.rng import derive
-from core.spec import ModelSpec, TrainSpec
+from core.spec import ModelSpec
 from core.stages.base import Context, Ids, Meter, metered, plain
 from core.store import Seal
 from core.training.checkpoint import CheckpointFolder

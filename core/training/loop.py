@@ -20,8 +20,8 @@ from core.errors import Stopped, UserError
 from core.models.base import Net
 from core.models.build import draws_random
 from core.paradigms.base import Paradigm, Start
+from core.recipe import TrainSpec
 from core.rng import derive
-from core.spec import TrainSpec
 from core.training.augment import parse_augment
 from core.training.checkpoint import CheckpointFolder
 from core.training.control import Control, Trained

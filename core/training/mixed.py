@@ -16,8 +16,8 @@ from core.data.bank import GENERATED, SampleBank
 from core.errors import UserError
 from core.facts import DataFacts
 from core.mixing import epoch_samples, mixes
+from core.recipe import TrainSpec
 from core.rng import generator
-from core.spec import TrainSpec
 from core.training.sampler import Sampler
 
 Ids = NDArray[np.int64]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from core.spec import ScheduleSpec
+from core.recipe import ScheduleSpec
 
 ONE_CYCLE_RISE = 0.3
 ONE_CYCLE_START = 25.0

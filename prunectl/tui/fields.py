@@ -13,7 +13,8 @@ from pydantic.fields import FieldInfo
 
 from core import registry
 from core.needs import MEASURED
-from core.spec import PluginSection, Section, Spec
+from core.section import PluginSection, Section
+from core.spec import Spec
 from core.units import Duration, Seconds
 
 GENERAL = "run"

@@ -17,7 +17,8 @@ from core import registry
 from core.errors import PrunectlError, UserError
 from core.files import disk_errors, write_atomic
 from core.runs import runs_folder
-from core.spec import PluginSection, Spec
+from core.section import PluginSection
+from core.spec import Spec
 from core.spec_load import SpecError, parse_spec, read_yaml
 from core.spec_set import override
 from prunectl.presets import all_presets, find_preset, folders

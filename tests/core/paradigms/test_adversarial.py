@@ -23,7 +23,8 @@ from core.needs import attack_passes, step_passes
 from core.paradigms import adversarial, supervised
 from core.paradigms._average import Average
 from core.paradigms.base import Paradigm, Start
-from core.spec import ModelSpec, TrainSpec
+from core.recipe import TrainSpec
+from core.spec import ModelSpec
 from core.spec_load import parse_data
 from core.training.checkpoint import CheckpointFolder
 from core.training.control import Control, Trained

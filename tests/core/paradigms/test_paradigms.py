@@ -12,7 +12,7 @@ from core.data.bank import SampleBank
 from core.models.base import Net
 from core.models.linear import Linear
 from core.paradigms import supervised
-from core.spec import TrainSpec
+from core.recipe import TrainSpec
 from core.training.devices import Compute
 from core.training.feed import Feed
 

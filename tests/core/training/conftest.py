@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from core.data.bank import SampleBank
-from core.spec import ModelSpec, TrainSpec
+from core.recipe import TrainSpec
+from core.spec import ModelSpec
 from core.training.devices import Compute
 
 MakeBank = Callable[..., SampleBank]

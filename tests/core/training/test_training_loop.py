@@ -17,7 +17,7 @@ from core.models.base import Net
 from core.models.build import build_net
 from core.paradigms.base import StepOutput
 from core.paradigms.supervised import Supervised
-from core.spec import TrainSpec
+from core.recipe import TrainSpec
 from core.training import meter
 from core.training.checkpoint import CheckpointFolder
 from core.training.control import Control, Trained

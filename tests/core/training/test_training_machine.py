@@ -11,7 +11,8 @@ from torch import nn
 
 from core.errors import MachineError, UserError
 from core.models.build import construct
-from core.spec import ComputeSpec, OptimizerSpec
+from core.recipe import OptimizerSpec
+from core.spec import ComputeSpec
 from core.training.devices import Compute, apply, is_out_of_memory, out_of_memory, resolve
 from core.training.flops import flops_per_sample
 from core.training.memory import PeakMemory, resident_bytes

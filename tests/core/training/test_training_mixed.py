@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core.errors import UserError
-from core.spec import TrainSpec
+from core.recipe import TrainSpec
 from core.training.mixed import Mixed
 
 REAL, POOL = 30, 70

@@ -12,7 +12,7 @@ import torch
 from core.errors import Stopped, UserError
 from core.models.build import build_net
 from core.paradigms.supervised import Supervised
-from core.spec import TrainSpec
+from core.recipe import TrainSpec
 from core.training.checkpoint import CheckpointFolder
 from core.training.control import Control, Trained
 from core.training.feed import Feed

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from core.spec import ScheduleSpec
+from core.recipe import ScheduleSpec
 from core.training.schedule import learning_rate
 
 
