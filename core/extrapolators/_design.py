@@ -44,8 +44,9 @@ class Design:
 
     def blocks(self, ids: Ids) -> Iterator[tuple[Ids, Floats]]:
         """``ids`` in parts, each with its rows."""
-        for start in range(0, len(ids), BLOCK):
-            part = ids[start : start + BLOCK]
+        step = min(BLOCK, self.x.block)
+        for start in range(0, len(ids), step):
+            part = ids[start : start + step]
             yield part, self.rows(part)
 
     def fill(self, out: Prediction, ids: Ids, model: Callable[[Floats], Pair]) -> Prediction:

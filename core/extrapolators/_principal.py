@@ -33,9 +33,14 @@ class Projection(NamedTuple):
     total: float
 
     @property
+    def share(self) -> float:
+        """Of the variance, that the components hold."""
+        return float(self.variance.sum()) / self.total if self.total > 0 else 1.0
+
+    @property
     def enough(self) -> bool:
-        """Whether the components hold ``EXPLAINED`` of the variance."""
-        return bool(self.variance.sum() >= EXPLAINED * self.total)
+        """Whether they hold ``EXPLAINED`` of it."""
+        return self.share >= EXPLAINED
 
     def rows(self, embeddings: Floats) -> Floats:
         """``[n, d]`` to float32 ``[n, c]``."""

@@ -64,7 +64,7 @@ def extrapolate(
     extrapolator's name, ``options`` its own options; what they leave open is chosen on a fifth of
     the scored samples, drawn by ``seed``. ``progress(what, done, total)`` is called now and then.
     ``max_memory``, bytes: what may be held beside the embeddings; the blocks in which they are
-    checked, normalised, searched and predicted follow from it (method ``knn`` only).
+    checked, normalised, searched and predicted follow from it (``knn``, ``kernel``, ``ridge``).
     ``in_sample``: the net behind the embeddings was trained on the scored samples, so methods that
     read positions cannot be judged by them; see :mod:`core.extrapolators.auto`.
     Anything that does not fit together: UserError, before anything is computed.
@@ -77,7 +77,7 @@ def extrapolate(
         )
     _check_shape(embeddings)
     known, values = check_scores(ids, scores, len(embeddings))
-    limit = _limit(max_memory, embeddings, len(known), method, made)
+    limit = _limit(max_memory, embeddings, len(known), method, made, labels)
     rows = _checked_embeddings(embeddings, limit.checked, progress)
     given = None if labels is None else _checked_labels(labels, len(rows))
     near, notes = None, list[str]()
@@ -134,16 +134,21 @@ def _check_shape(embeddings: NDArray[Any]) -> None:
 
 
 def _limit(
-    max_memory: int | None, embeddings: NDArray[Any], scored: int, method: str, made: Any
-) -> Blocks:
+    max_memory: int | None, embeddings: NDArray[Any], scored: int, method: str, made: Any,
+    labels: ArrayLike | None,
+) -> Blocks:  # fmt: skip
     if max_memory is None:
         return Blocks()
     count, width = embeddings.shape
     tried = made.candidates(scored) if method in KEPT_BY else [None]
+    neighbors = max(min(scored, getattr(p, "k", getattr(p, "reach", 0))) for p in tried)
+    classes = 0
+    if "labels" in made.needs and labels is not None:
+        classes = max(0, int(np.max(labels, initial=-1)) + 1)
     return blocks(
-        max_memory, count, scored, width, embeddings.dtype.itemsize,
-        max(getattr(params, "k", 0) for params in tried), method=method,
-        search=getattr(tried[0], "search", ""), metric=getattr(tried[0], "metric", ""),
+        max_memory, count, scored, width, embeddings.dtype.itemsize, neighbors, method=method,
+        search=getattr(tried[0], "search", "auto"), metric=getattr(tried[0], "metric", "cosine"),
+        classes=classes,
     )  # fmt: skip
 
 

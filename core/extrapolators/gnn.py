@@ -26,6 +26,7 @@ NEIGHBORS = 10
 _STEP = 128  # scored samples a step
 _WHOLE = 256  # so many or fewer are one step, with all their edges
 _LENGTH = 0.4  # root mean square length of the rows: short ones keep the network smooth at first
+_SHARE = 0.5  # of the variance: components that hold less say too little of an embedding
 _FOLDS = 10  # one decides when to stop
 
 
@@ -54,7 +55,8 @@ class Params:
     """Scored samples a step; full: all at once, with all edges; auto is 128, but
     all where there are at most 256."""
     components: int = 64
-    """Principal components of the embedding that are read; 0: the embedding as it is."""
+    """Principal components of the embedding that are read, fewer where these hold 99% of the
+    variance; with 0, and where they hold less than half, the embedding is read as it is."""
     fanout: int = 3
     """Edges a node draws in sampled training."""
     members: int = 3
@@ -144,9 +146,8 @@ def make(params: Params) -> Gnn:
 def node_features(x: Features, params: Params) -> Floats:
     """Unit embeddings with standardised columns, or the first principal components of these, on one
     scale for all; then a one-hot label (zeros where there is none): float32 ``[N, d (+ C)]``."""
-    if 0 < params.components < x.embeddings.shape[1]:
-        rows = _principal.projection(x.embeddings, params.components).rows(x.embeddings)
-    else:
+    rows = _reduced(x.embeddings, params.components)
+    if rows is None:
         rows = normalise(x.embeddings)
         rows -= rows.mean(axis=0, dtype=np.float64).astype(np.float32)
         spread = rows.std(axis=0, dtype=np.float64).astype(np.float32)
@@ -156,6 +157,14 @@ def node_features(x: Features, params: Params) -> Floats:
     if not params.use_labels or x.labels is None or int(x.labels.max()) < 0:
         return rows
     return np.concatenate([rows, _design.one_hot(x.labels, int(x.labels.max()) + 1)], axis=1)
+
+
+def _reduced(embeddings: Floats, components: int) -> Floats | None:
+    """The principal components; None where there are no fewer, or they leave too much out."""
+    if not 0 < components < embeddings.shape[1]:
+        return None
+    seen = _principal.projection(embeddings, components)
+    return seen.rows(embeddings) if seen.share >= _SHARE else None
 
 
 def _full(params: Params, scored: int) -> bool:

@@ -143,8 +143,9 @@ def typical_distance(x: Features, ids: Ids, params: Params) -> float:
     if k < 1:
         return 1.0
     search = neighbors.search_rows(
-        x.embeddings, ids, some, k, metric=params.metric, threads=x.threads, device=x.device
-    )
+        x.embeddings, ids, some, k, metric=params.metric, threads=x.threads, device=x.device,
+        block=x.block,
+    )  # fmt: skip
     apart = np.concatenate([near.distances[:, -1] for _, near in search])
     return float(np.median(apart)) or 1.0
 
@@ -156,8 +157,9 @@ def _search(
     own = bool(np.isin(targets, ids).any())
     k = max(1, min(params.reach, len(ids) - own))
     return neighbors.search_rows(
-        x.embeddings, ids, targets, k, metric=params.metric, threads=x.threads, device=x.device
-    )
+        x.embeddings, ids, targets, k, metric=params.metric, threads=x.threads, device=x.device,
+        told=x.told, block=x.block,
+    )  # fmt: skip
 
 
 def _same_class(x: Features, ids: Ids, rows: Ids, near: Neighbors, params: Params) -> Floats | None:

@@ -25,12 +25,17 @@ def status(key):
     return next(int(l.split()[1]) // 1024 for l in lines if l.startswith(key + ":"))
 rng = np.random.default_rng(0)
 x = rng.random((40_000, 512))
-options = {"k": 5, "weights": "mean", "search": "exact"}
+method = sys.argv[1]
+options = {
+    "knn": {"k": 5, "weights": "mean", "search": "exact"},
+    "kernel": {"reach": 32, "bandwidth": 0.5},
+    "ridge": {},
+}[method]
 def run(rows, scored, limit):
-    extrapolate(rows, np.arange(scored), rng.random(scored), method="knn", options=options,
+    extrapolate(rows, np.arange(scored), rng.random(scored), method=method, options=options,
                 threads=1, max_memory=limit)
 run(x[:1000], 500, None)
-for limit in map(int, sys.argv[1:]):
+for limit in map(int, sys.argv[2:]):
     Path("/proc/self/clear_refs").write_text("5")
     before = status("VmRSS")
     run(x, 500, limit * 2**20)
@@ -89,20 +94,48 @@ def test_blocks_change_no_neighbour():
         np.testing.assert_array_equal(joined, whole[0][1].indices)
 
 
-def test_other_methods_are_refused():
+def test_what_a_regression_and_a_kernel_hold():
+    # fitted rows 20 * 10,000 * 520, square matrices 40 * 520^2, answers 8 MB;
+    # row 512 * 4 + 36 * 520
+    held = 104_000_000 + 10_816_000 + 8_000_000 + 64 * M
+    assert blocks(held + 900 * 20_768, **GIVEN, method="ridge", classes=8) == (900, 900)
+    # base 20.48 MB, fold 21 * 256 * 2000; row 512 * 13 + 96 * 256
+    held = 20_480_000 + 10_752_000 + 8_000_000 + 64 * M
+    wide = {**GIVEN, "k": 256}
+    assert blocks(held + 700 * 31_232, **wide, method="kernel") == (700, 700)
+
+
+@pytest.mark.parametrize("method", ["ridge", "kernel"])
+def test_a_limit_changes_no_prediction(method):
+    case = problem(size=1500, scored=60)
+    given = (case.x.embeddings, case.ids, case.scores[:, 0])
+    free = extrapolate(*given, labels=case.x.labels, method=method, threads=1)
+    least = 64 * M + 80 * 1500 + 200_000  # room for the fitted rows and few blocks
+    tight = extrapolate(
+        *given, labels=case.x.labels, method=method, threads=1, max_memory=least + 400_000
+    )
+    assert free.chosen == tight.chosen
+    np.testing.assert_allclose(tight.predicted, free.predicted, atol=1e-5)
+    np.testing.assert_allclose(tight.std, free.std, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["auto", "propagate", "gnn", "trees"])
+def test_other_methods_are_refused(method):
     case = problem()
-    with pytest.raises(UserError, match="ridge holds matrices of all samples"):
-        extrapolate(
-            case.x.embeddings, case.ids, case.scores[:, 0], method="ridge", max_memory=2**40
-        )
+    with pytest.raises(UserError, match=f"{method} holds matrices of all samples") as caught:
+        extrapolate(case.x.embeddings, case.ids, case.scores[:, 0], method=method, max_memory=2**40)
+    assert "knn, kernel or ridge" in caught.value.todo
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the high-water mark is Linux's")
-def test_the_peak_follows_the_limit():
-    limits = (72, 110, 1000)
+@pytest.mark.parametrize(
+    ("method", "limits"), [("knn", (72, 110, 1000)), ("kernel", (72, 200)), ("ridge", (88, 1000))]
+)
+def test_the_peak_follows_the_limit(method, limits):
     told = subprocess.run(
-        [sys.executable, "-c", PEAK, *map(str, limits)], capture_output=True, text=True, check=True
-    )
+        [sys.executable, "-c", PEAK, method, *map(str, limits)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
     peaks = [int(line) for line in told.stdout.split()]
-    assert peaks[0] <= limits[0] and peaks[1] <= limits[1]
-    assert peaks[0] < peaks[1] < peaks[2]  # the last is not held back
+    assert all(peak <= limit for peak, limit in zip(peaks, limits, strict=True))
+    assert sorted(set(peaks)) == peaks  # the last is not held back

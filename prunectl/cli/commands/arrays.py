@@ -40,7 +40,7 @@ def extrapolate(
     ] = None,
     max_memory: Annotated[
         str | None,
-        typer.Option(metavar="SIZE", help="Beside the mapped embeddings, such as 2G; method knn."),
+        typer.Option(metavar="SIZE", help="Beside the mapped E, such as 2G; knn, kernel, ridge."),
     ] = None,
     in_sample: Annotated[
         bool, typer.Option("--in-sample", help="The embedding net was trained on what is scored.")

@@ -118,6 +118,13 @@ def test_node_features_are_components_on_one_scale():
     np.testing.assert_allclose(gnn.node_features(problem(width=9).x, QUICK), rows, atol=1e-5)
 
 
+def test_components_that_say_too_little_are_not_read():
+    case = problem(width=9)
+    cloud = replace(case.x, embeddings=RNG(0).standard_normal((300, 9)).astype(np.float32))
+    assert gnn.node_features(cloud, replace(QUICK, components=3)).shape[1] == 9
+    assert gnn.node_features(cloud, replace(QUICK, components=6)).shape[1] == 6
+
+
 def task(case, kind="sage", full=False):
     graph = _gnn.adjacency(kind, symmetric(case.x.neighbors, 6))
     inputs = _gnn.Inputs.made(kind, gnn.node_features(case.x, QUICK), graph, "cpu")
