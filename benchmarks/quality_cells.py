@@ -72,6 +72,14 @@ class Setup:
         """Where a subset's runs lie."""
         return self.work / "cells" / f"{_slug(suite)}-s{seed}-{fraction:g}.npz"
 
+    def matched(self) -> Setup:
+        """The same with scores of a subset read in the epochs that stand for a full run."""
+        return replace(self, changes=(*self.changes, "score.until=matched"))
+
+    def matched_file(self, suite: str, seed: int, fraction: float) -> Path:
+        """Where the subset's scores of those epochs lie, ``[m, S]``."""
+        return self.work / "matched" / f"{_slug(suite)}-s{seed}-{fraction:g}.npy"
+
     def truth_file(self, suite: str, seed: int, again: bool = False) -> Path:
         """Where the scores of a full run lie."""
         return self.work / "truth" / f"{_slug(suite)}-s{seed}{'-again' if again else ''}.npz"
@@ -200,6 +208,7 @@ def collect(setup: Setup) -> Iterator[str]:
                     file = setup.cell_file(suite, seed, fraction)
                     _subset(runs, fraction).write(file)
                     yield file.name
+    yield from _matched_scores(setup)
     for seed in setup.seeds:  # last, because all but the reliability can be told without it
         for suite in setup.suites:
             again = setup.truth_file(suite, seed, again=True)
@@ -214,6 +223,26 @@ def _full(runs: Suite, file: Path) -> None:
     (task,) = runs.run(index, "reference")
     spec = runs.spec(index)
     _write(file, {"full": _values(runs, task, spec), "names": json.dumps(spec.score.names)})
+
+
+def _matched_scores(setup: Setup) -> Iterator[str]:
+    for seed in setup.seeds:
+        for suite in setup.suites:
+            for fraction in FRACTIONS:
+                matched = setup.matched_file(suite, seed, fraction)
+                if not matched.exists():
+                    _matched(Suite(setup.matched(), suite, seed), fraction, matched)
+                    yield f"matched {matched.name}"
+
+
+def _matched(runs: Suite, fraction: float, file: Path) -> None:
+    """The scoring run once more, for the scores of its part that stands for a full run."""
+    index = runs.cell(fraction)
+    _, score = runs.run(index, "subset", "score")
+    out = io.BytesIO()
+    np.save(out, _values(runs, score, runs.spec(index)))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(file, out.getvalue())
 
 
 def _subset(runs: Suite, fraction: float) -> Subset:

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 
 from benchmarks.quality_cells import Setup, Suite
-from benchmarks.quality_rows import CROSS_FITTED, Row, predictors_code
+from benchmarks.quality_rows import CROSS_FITTED, MATCHED, Row, predictors_code
 from core.files import sha256
 from core.pipeline import run_task
 from core.plan.tasks import Task
@@ -19,7 +19,7 @@ from core.plan.tasks import Task
 FRACTION = 0.2
 RATES = (0.3, 0.7)
 TRUTH = "true full scores"
-ARMS = (TRUTH, "random", "knn", "auto", CROSS_FITTED)
+ARMS = (TRUTH, "random", "knn", "auto", CROSS_FITTED, MATCHED)
 _BASELINES = {TRUTH: "full_scores", "random": "random"}
 
 
@@ -51,8 +51,9 @@ def rows(
         made_of = hashlib.sha256(code + sha256(truth).encode()).hexdigest()[:16]
         if have.get((suite, seed, rate, arm)) == made_of:
             continue
-        if runs is None or (runs.suite, runs.seed) != (suite, seed):
-            runs = Suite(setup, suite, seed)
+        wanted = setup.matched() if arm == MATCHED else setup
+        if runs is None or (runs.setup, runs.suite, runs.seed) != (wanted, suite, seed):
+            runs = Suite(wanted, suite, seed)
         accuracy = _accuracy(runs, arm, rate)
         row = {
             "suite": suite, "seed": seed, "rate": rate, "method": arm, "fraction": FRACTION,

@@ -35,13 +35,14 @@ from core.selection.base import highest
 RATES = (0.3, 0.5, 0.7)
 PAPER = tuple(paper.METHODS)
 CROSS_FITTED = "auto, cross-fitted"
+MATCHED = "auto, matched"
 RELIABILITY = "two full runs"
 Row = dict[str, Any]
 
 
 def methods() -> tuple[str, ...]:
     """The paper's two, the subset net itself, then every extrapolator there is."""
-    return (*PAPER, "direct", *names("extrapolator"), CROSS_FITTED)
+    return (*PAPER, "direct", *names("extrapolator"), CROSS_FITTED, MATCHED)
 
 
 def expected(setup: Setup) -> list[tuple[str, int, float, str]]:
@@ -76,7 +77,9 @@ def rows(
         cell = cells[place]
         if not cell.there:
             continue
-        made_of = digest(method, cell.digest)
+        if method == MATCHED and not cell.matched_file.exists():
+            continue
+        made_of = digest(method, cell.digest + cell.added(method))
         if have.get((*place, method)) == made_of:
             continue
         try:
@@ -93,6 +96,7 @@ class Cell:
 
     def __init__(self, setup: Setup, suite: str, seed: int, fraction: float) -> None:
         self.seed, self.fraction = seed, fraction
+        self.matched_file = setup.matched_file(suite, seed, fraction)
         self._truth = setup.truth_file(suite, seed)
         self._runs = (
             setup.truth_file(suite, seed, again=True)
@@ -109,6 +113,10 @@ class Cell:
     def digest(self) -> str:
         """Of its runs."""
         return sha256(self._truth) + sha256(self._runs)
+
+    def added(self, method: str) -> str:
+        """Digest of what this method reads beside."""
+        return sha256(self.matched_file) if method == MATCHED else ""
 
     @cached_property
     def full(self) -> np.ndarray:
@@ -131,6 +139,8 @@ class Cell:
             yield from self._reliability()
             return
         subset = self.subset
+        if method == MATCHED:
+            subset = replace(subset, scores=np.load(self.matched_file))
         start = time.perf_counter()
         made = predicted(method, subset, self.near, self.seed)
         seconds = (time.perf_counter() - start) / len(subset.names)
@@ -185,7 +195,7 @@ def predicted(method: str, subset: Subset, near: Neighbors, seed: int) -> Predic
             found = paper.METHODS[method](x.embeddings, subset.labels, subset.ids, own, seed)
             made.values[:, column] = found
             continue
-        name = "auto" if method == CROSS_FITTED else method
+        name = "auto" if method in (CROSS_FITTED, MATCHED) else method
         module: Any = load("extrapolator", name)
         options = {"methods": mixed_methods()} if method == CROSS_FITTED else {}
         choice = choose(module.make(module.Params(**options)), x, subset.ids, own, seed)

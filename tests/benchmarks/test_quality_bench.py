@@ -119,6 +119,22 @@ def test_rows_know_their_budget_and_are_made_again_only_when_something_changed(
     assert len(list(quality.rows(setup, made, wanted))) == 3 + 4 + 1
 
 
+def test_scores_read_in_part_are_predicted_where_they_are_there(setup: Setup) -> None:
+    assert setup.matched().sweep(0)[0].spec.score.until == "matched"
+    assert list(quality.rows(setup, [], [quality.MATCHED])) == []  # not there yet
+    scores = Subset.read(setup.cell_file("easy", 0, 0.2)).scores
+    file = setup.matched_file("easy", 0, 0.2)
+    file.parent.mkdir()
+    np.save(file, -scores)
+    (made,) = quality.rows(setup, [], [quality.MATCHED])
+    full = np.load(setup.truth_file("easy", 0))["full"][:12]
+    for column, row in enumerate(made):
+        assert (row["method"], row["fraction"], row["passes"]) == ("auto, matched", 0.2, 100)
+        reference = spearmanr(-scores[:, column], full[:, column]).statistic
+        assert row["ceiling"] == pytest.approx(reference)
+    assert list(quality.rows(setup, made, [quality.MATCHED])) == []
+
+
 def test_the_report_says_what_was_not_run(setup: Setup) -> None:
     made = [row for group in quality.rows(setup, [], ["paper_knn"]) for row in group]
     lines = list(missing(setup, made, []))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from functools import partial
 from time import monotonic
 from typing import ClassVar
@@ -19,10 +18,10 @@ from prunectl.tui.actions import RUN, bindings
 from prunectl.tui.drawing import Line, fit_line
 from prunectl.tui.known import AXES, SMOOTHING, Choice, Known
 from prunectl.tui.panels import cost, curves, device, extrapolation, scores, stages, tradeoff
-from prunectl.tui.panels.journal import Log
-from prunectl.tui.reading import Pace, RunNews, RunReader
-from prunectl.tui.screens.base import GENEROUS, TIGHT, ConsoleScreen
+from prunectl.tui.reading import RunNews
+from prunectl.tui.screens.base import GENEROUS, TIGHT
 from prunectl.tui.screens.dialogs import Choose
+from prunectl.tui.screens.follow import FollowScreen
 from prunectl.tui.widgets.panel import Panel
 from prunectl.view import apply
 
@@ -41,7 +40,7 @@ _CURVES = frozenset({"panel-curves"})
 _BY_SEED = frozenset({"panel-extrapolation", "panel-scores"})
 
 
-class RunScreen(ConsoleScreen):
+class RunScreen(FollowScreen):
     """A run, live or ended."""
 
     where = RUN
@@ -68,12 +67,9 @@ class RunScreen(ConsoleScreen):
         super().__init__()
         self.known = Known(run)
         self.choice = Choice()
-        self.journal = Log()
         self.current = "curves"
         self.zoomed = False
-        self.redraws = 0
         self._drawn = 0.0
-        self.pace: Pace | None = None
 
     def body(self) -> ComposeResult:
         """Head, tabs, rail and panels."""
@@ -108,29 +104,17 @@ class RunScreen(ConsoleScreen):
     def on_mount(self) -> None:
         """Start reading."""
         super().on_mount()
-        self.pace = Pace(self.console.seconds)
-        reader = RunReader(self.known.run, self.pace, self.post_message)
-        threading.Thread(target=reader.follow, name="run", daemon=True).start()
-
-    def on_unmount(self) -> None:
-        """Stop reading; the run goes on."""
-        if self.pace:
-            self.pace.stop()
+        self.follow(self.known.run)
 
     # -- what is new --
 
     @on(RunNews)
     def _news(self, news: RunNews) -> None:
         known = self.known
-        for record in news.records:
-            apply(known.view, record)
-            self.journal.add(record)
-        known.state = news.state or known.state
+        self.take(news, known, apply)
         known.summary = news.summary or known.summary
         known.predicted = news.predicted or known.predicted
         known.scores.update(news.scores)
-        known.trouble = news.trouble or ("" if news.records else known.trouble)
-        known.read_all = known.read_all or news.read_all
         news.taken.set()
         quiet = not (
             news.state or news.summary or news.predicted or news.scores or news.trouble
@@ -140,16 +124,9 @@ class RunScreen(ConsoleScreen):
             return  # a long history comes in pieces; its end draws everything
         self._drawn = monotonic()
         if quiet and all(isinstance(record.event, _MOVING) for record in news.records):
-            self._redraw(_MOVED)
+            self.redraw(_MOVED)
         else:
-            self._redraw()
-
-    def _redraw(self, names: frozenset[str] | None = None) -> None:
-        """Draw these panels, else all; what is out of sight draws when it comes into sight."""
-        self.redraws += 1
-        for panel in self.query(Panel):
-            if names is None or panel.id in names:
-                panel.redraw()
+            self.redraw()
 
     def _head(self, width: int, height: int) -> list[Line]:
         return stages.head(self.known, width, self.console.look)
@@ -180,7 +157,7 @@ class RunScreen(ConsoleScreen):
             shown = in_grid if together else name == self.current
             self.query_one(f"#panel-{name}").display = shown
         self.query_one(f"#panel-{self.current}", Panel).focus()
-        self._redraw()
+        self.redraw()
 
     def action_panel(self, number: int) -> None:
         """Show a panel, or go to it where all are shown."""
@@ -202,22 +179,22 @@ class RunScreen(ConsoleScreen):
     def action_axis(self) -> None:
         """Epochs, steps, time."""
         self.choice.axis = AXES[(AXES.index(self.choice.axis) + 1) % len(AXES)]
-        self._redraw(_CURVES)
+        self.redraw(_CURVES)
 
     def action_log(self) -> None:
         """Logarithmic loss or not."""
         self.choice.log = not self.choice.log
-        self._redraw(_CURVES)
+        self.redraw(_CURVES)
 
     def action_accuracy(self) -> None:
         """Accuracy or loss."""
         self.choice.accuracy = not self.choice.accuracy
-        self._redraw(_CURVES)
+        self.redraw(_CURVES)
 
     def action_smooth(self) -> None:
         """More smoothing, then none."""
         self.choice.smoothing = (self.choice.smoothing + 1) % len(SMOOTHING)
-        self._redraw(_CURVES)
+        self.redraw(_CURVES)
 
     def action_task(self, by: int) -> None:
         """The task after or before the one shown."""
@@ -226,7 +203,7 @@ class RunScreen(ConsoleScreen):
             shown = self.known.shown_tasks(self.choice)
             at = tasks.index(shown[-1]) if shown and shown[-1] in tasks else 0
             self.choice.tasks = (tasks[(at + by) % len(tasks)],)
-            self._redraw(_CURVES)
+            self.redraw(_CURVES)
 
     def action_overlay(self) -> None:
         """Choose tasks to lay over each other."""
@@ -237,13 +214,13 @@ class RunScreen(ConsoleScreen):
     def _overlaid(self, chosen: tuple[str, ...] | None) -> None:
         if chosen is not None:
             self.choice.tasks = chosen
-            self._redraw(_CURVES)
+            self.redraw(_CURVES)
 
     def action_cursor(self, by: int) -> None:
         """Move the cursor that reads values off the curves."""
         at = self.choice.cursor
         self.choice.cursor = 0.5 if at is None else min(max(at + by * _STEP, 0.0), 1.0)
-        self._redraw(_CURVES)
+        self.redraw(_CURVES)
 
     @on(Panel.Pointed)
     def _pointed(self, event: Panel.Pointed) -> None:
@@ -257,7 +234,7 @@ class RunScreen(ConsoleScreen):
         if seeds:
             now = self.known.seed(self.choice)
             self.choice.seed = seeds[(seeds.index(now) + 1) % len(seeds)] if now in seeds else None
-            self._redraw(_BY_SEED)
+            self.redraw(_BY_SEED)
 
     def action_metric(self) -> None:
         """Another accuracy in the trade-off, where the trials have several."""
@@ -267,7 +244,7 @@ class RunScreen(ConsoleScreen):
             return
         now = tradeoff.metric_shown(self.known, self.choice)
         self.choice.metric = names[(names.index(now) + 1) % len(names)]
-        self._redraw(frozenset({"panel-trade-off"}))
+        self.redraw(frozenset({"panel-trade-off"}))
 
     # -- the run --
 
@@ -275,7 +252,7 @@ class RunScreen(ConsoleScreen):
         """First the cursor goes, then the screen; the run goes on."""
         if self.choice.cursor is not None:
             self.choice.cursor = None
-            self._redraw(_CURVES)
+            self.redraw(_CURVES)
         else:
             self.app.pop_screen()
 

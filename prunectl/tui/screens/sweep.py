@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from functools import partial
 from typing import ClassVar
 
@@ -21,9 +20,9 @@ from prunectl.tui.actions import SWEEP, bindings
 from prunectl.tui.drawing import Line, fit_line
 from prunectl.tui.known_sweep import KnownSweep, SweepChoice, next_measure
 from prunectl.tui.panels import sweep_grid, sweep_parts
-from prunectl.tui.panels.journal import Log
-from prunectl.tui.reading import Pace, RunNews, RunReader
-from prunectl.tui.screens.base import GENEROUS, GOOD, TIGHT, TINY, ConsoleScreen
+from prunectl.tui.reading import RunNews
+from prunectl.tui.screens.base import GENEROUS, GOOD, TIGHT, TINY
+from prunectl.tui.screens.follow import FollowScreen
 from prunectl.tui.widgets.panel import Panel
 
 PANELS = {
@@ -37,7 +36,7 @@ _MOVED = frozenset({"head", "panel-work"})
 _CHOSEN = frozenset({"panel-grid", "panel-cell", "about"})
 
 
-class SweepScreen(ConsoleScreen):
+class SweepScreen(FollowScreen):
     """A sweep, live or ended."""
 
     where = SWEEP
@@ -64,10 +63,7 @@ class SweepScreen(ConsoleScreen):
         super().__init__()
         self.known = KnownSweep(sweep)
         self.choice = SweepChoice()
-        self.journal = Log()
         self.current = "grid"
-        self.redraws = 0
-        self.pace: Pace | None = None
 
     def body(self) -> ComposeResult:
         """Head, tabs, grid and log at the left, the rest at the right, a line below."""
@@ -102,42 +98,23 @@ class SweepScreen(ConsoleScreen):
     def on_mount(self) -> None:
         """Start reading."""
         super().on_mount()
-        self.pace = Pace(self.console.seconds)
         run = Run(self.known.sweep.path)  # a sweep's journal and state lie where a run's do
-        reader = RunReader(run, self.pace, self.post_message, without=_UNREAD)
-        threading.Thread(target=reader.follow, name="sweep", daemon=True).start()
-
-    def on_unmount(self) -> None:
-        """Stop reading; the sweep goes on."""
-        if self.pace:
-            self.pace.stop()
+        self.follow(run, without=_UNREAD)
 
     # -- what is new --
 
     @on(RunNews)
     def _news(self, news: RunNews) -> None:
         known = self.known
-        for record in news.records:
-            apply(known.view, record)
-            self.journal.add(record)
-        known.state = news.state or known.state
-        known.trouble = news.trouble or ("" if news.records else known.trouble)
-        known.read_all = known.read_all or news.read_all
+        self.take(news, known, apply)
         if known.read_all and not known.state.alive:
             abandoned(known.view)
         news.taken.set()
         quiet = not (news.state or news.trouble or news.read_all)
         if quiet and all(isinstance(record.event, _MOVING) for record in news.records):
-            self._redraw(_MOVED)
+            self.redraw(_MOVED)
         else:
-            self._redraw()
-
-    def _redraw(self, names: frozenset[str] | None = None) -> None:
-        """Draw these panels, else all."""
-        self.redraws += 1
-        for panel in self.query(Panel):
-            if names is None or panel.id in names:
-                panel.redraw()
+            self.redraw()
 
     def _head(self, width: int, height: int) -> list[Line]:
         return sweep_parts.head(self.known, width, self.console.look)
@@ -175,7 +152,7 @@ class SweepScreen(ConsoleScreen):
         self.query_one("#panel-cell").set_class(self.current == "cell", "-only")
         panel = self.query_one(f"#panel-{self.current}", Panel)
         self.set_focus(panel if panel.can_focus else None)
-        self._redraw()
+        self.redraw()
 
     def action_panel(self, number: int) -> None:
         """Show a panel, or go to it where all are shown."""
@@ -189,7 +166,7 @@ class SweepScreen(ConsoleScreen):
         grid, choice = self.known.grid(self.choice), self.choice
         choice.row = min(max(choice.row + rows, 0), len(grid.row_values) - 1)
         choice.column = min(max(choice.column + columns, 0), len(grid.column_values) - 1)
-        self._redraw(_CHOSEN)
+        self.redraw(_CHOSEN)
 
     @on(Panel.Pointed)
     def _pointed(self, event: Panel.Pointed) -> None:
@@ -200,12 +177,12 @@ class SweepScreen(ConsoleScreen):
             )
             if place is not None:
                 self.choice.row, self.choice.column = place
-                self._redraw(_CHOSEN)
+                self.redraw(_CHOSEN)
 
     def action_measure(self) -> None:
         """What the cells show."""
         self.choice.measure = next_measure(self.choice.measure)
-        self._redraw(_CHOSEN)
+        self.redraw(_CHOSEN)
 
     def action_columns(self) -> None:
         """The next axis across; the one down is passed over."""
@@ -234,7 +211,7 @@ class SweepScreen(ConsoleScreen):
         self.choice.rows, self.choice.columns = rows, columns
         if cell is not None:
             self._go_to(cell)
-        self._redraw(_CHOSEN)
+        self.redraw(_CHOSEN)
 
     def _go_to(self, cell: CellView) -> None:
         """The slice and the place of a cell."""
@@ -255,7 +232,7 @@ class SweepScreen(ConsoleScreen):
             self.console.say("all cells are in this table")
             return
         self.choice.slice = (self.choice.slice + by) % count
-        self._redraw(_CHOSEN)
+        self.redraw(_CHOSEN)
 
     def action_failed(self) -> None:
         """The next cell that failed, after the one under the cursor."""
@@ -266,7 +243,7 @@ class SweepScreen(ConsoleScreen):
         order = list(self.known.view.cells)
         at = order.index(here.id) if here else -1
         self._go_to(next((c for c in failed if order.index(c.id) > at), failed[0]))
-        self._redraw(_CHOSEN)
+        self.redraw(_CHOSEN)
 
     def action_open(self) -> None:
         """Open the run of the cell."""
