@@ -18,7 +18,7 @@ from core.errors import MachineError
 _TICK_SECONDS = 0.25
 _PILLOW = {"PILLOW_BLOCK_SIZE": "262144", "PILLOW_BLOCKS_MAX": "16", "PILLOW_ALIGNMENT": "64"}
 """Pillow keeps the memory of a picture (4 MB at most) for the next one: given back and asked for
-again among this process's other buffers, it comes to lie where decoding is a tenth slower."""
+again among this process's other buffers, it came to lie where decoding was up to a tenth slower."""
 
 Jobs = Iterator[tuple[int, list[str | bytes]]]
 """(chunk, its pictures)."""

@@ -26,7 +26,7 @@ NEIGHBORS = 10
 _STEP = 128  # scored samples a step
 _WHOLE = 256  # so many or fewer are one step, with all their edges
 _LENGTH = 0.4  # root mean square length of the rows: short ones keep the network smooth at first
-_SHARE = 0.5  # of the variance: components that hold less say too little of an embedding
+_SHARE = 0.8  # of the variance: components that hold less say too little of an embedding
 _FOLDS = 10  # one decides when to stop
 
 
@@ -56,7 +56,7 @@ class Params:
     all where there are at most 256."""
     components: int = 64
     """Principal components of the embedding that are read, fewer where these hold 99% of the
-    variance; with 0, and where they hold less than half, the embedding is read as it is."""
+    variance; with 0, and where they hold less than 80%, the embedding is read as it is."""
     fanout: int = 3
     """Edges a node draws in sampled training."""
     members: int = 3

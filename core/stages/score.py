@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from core import events as ev
 from core import registry
 from core.data.bank import targets_digest
+from core.errors import UserError
 from core.models.base import Net
 from core.plan.digests import wanted_scores
 from core.plan.tasks import Task
@@ -144,9 +145,13 @@ def watching(
     stretch = range(epochs)
     if reads_matched(section):
         stretch = matched(epochs, trained, len(ctx.dataset.train))
-    made = of(len(stretch))
-    if len(stretch) < epochs:
-        made = Stretch(made, stretch)
+    if len(stretch) == epochs:
+        return Recorded(of(epochs), settings.record or "train_forward", until)
+    try:
+        made = Stretch(of(len(stretch)), stretch)
+    except UserError as error:
+        where = f"score.until: matched reads {len(stretch)} of {epochs} epochs: "
+        raise UserError(where + error.what, "train longer or set score.until: end") from None
     return Recorded(made, settings.record or "train_forward", until)
 
 

@@ -61,3 +61,13 @@ def test_only_the_subset_is_read_in_part(tmp_path: Any, make_spec: Make) -> None
 def test_a_score_of_no_training_has_no_epochs() -> None:
     with pytest.raises(UserError, match=r"score.until: random watches no training"):
         parse_spec({"score": {"name": "random", "until": "matched"}})
+
+
+def test_too_few_epochs_for_a_window_are_told(tmp_path: Any, make_spec: Make) -> None:
+    window = {"length": 4, "ddof": 1, "skip": 0, "drop_last": False}
+    score = {"name": "dynamic_uncertainty", "preset": "nieth", "window": window}
+    del (plain := make_spec(**OVER).model_dump(mode="json", by_alias=True))["score"]
+    spec = parse_spec({**plain, "score": {**score, "until": "matched"}})
+    with pytest.raises(UserError, match=r"matched reads 3 of 4 epochs: .* needs 4") as error:
+        Player(tmp_path / "runs").play(spec)
+    assert "score.until: end" in str(error.value)
