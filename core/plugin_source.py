@@ -1,7 +1,9 @@
-"""What a plug-in's version hashes: its file, and the private modules beside it that it imports.
+"""What a plug-in's version hashes: its file, and what it imports of the private modules and the
+other plug-ins beside it.
 
-A module is private when its name begins with ``_``. Imports are found with ``ast``, those inside
-functions too, and followed from one private module to the next; nothing is imported.
+A module is private when its name begins with ``_``, and a plug-in when it has a function ``make``.
+Imports are found with ``ast``, those inside functions too, and followed from one such module to the
+next; nothing is imported.
 """
 
 from __future__ import annotations
@@ -14,35 +16,47 @@ from pathlib import Path
 
 
 def source_hash(module: str, file: Path) -> str:
-    """16 hex digits over the sources of a module; of one without private helpers, of its file."""
-    sources = [path.read_bytes() for path in (file, *private_files(module, file))]
+    """16 hex digits over the sources of a module; of one without helpers, of its file."""
+    sources = [path.read_bytes() for path in (file, *helper_files(module, file))]
     if len(sources) > 1:  # hashes, so that a line cannot move from one file to the next unseen
         sources = [hashlib.sha256(source).digest() for source in sources]
     return hashlib.sha256(b"".join(sources)).hexdigest()[:16]
 
 
-def private_files(module: str, file: Path) -> list[Path]:
-    """Files of the private modules of the same package that a module imports, directly or through
-    each other, by name."""
+def helper_files(module: str, file: Path) -> list[Path]:
+    """Files of the private modules and plug-ins of the same package that a module imports, directly
+    or through each other, by name."""
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
     found: dict[str, Path] = {}
     waiting = [file]
     while waiting:
         for name in _imported(waiting.pop().read_bytes(), package):
             path = file.with_name(f"{name}.py")
-            if name not in found and path != file and path.is_file():
+            if name not in found and path != file and path.is_file() and _helps(path):
                 found[name] = path
                 waiting.append(path)
     return [found[name] for name in sorted(found)]
 
 
+def _helps(path: Path) -> bool:
+    """Whether a module is private or a plug-in."""
+    return path.name.startswith("_") or _makes(path.read_bytes())
+
+
+@lru_cache(maxsize=512)
+def _makes(source: bytes) -> bool:
+    """Whether a source defines ``make``."""
+    body = ast.parse(source).body
+    return any(isinstance(node, ast.FunctionDef) and node.name == "make" for node in body)
+
+
 @lru_cache(maxsize=512)
 def _imported(source: bytes, package: str) -> frozenset[str]:
-    """Names of private modules of ``package`` that a source in it imports."""
+    """Names of modules of ``package`` that a source in it imports."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(source)):
         names |= set(_of_package(node, package))
-    return frozenset(name for name in names if name.startswith("_") and name != "__init__")
+    return frozenset(names - {"__init__"})
 
 
 def _of_package(node: ast.AST, package: str) -> Iterator[str]:

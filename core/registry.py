@@ -86,7 +86,7 @@ class Description:
 
     @property
     def version(self) -> str:
-        """Name, declared version and source, private modules beside it included: what a stage key
+        """Name, declared version and source, helpers beside it included: what a stage key
         hashes of a plug-in."""
         source = source_hash(self.module, self.file)
         return f"{self.name}:{self.constants.get('VERSION', 1)}:{source}"

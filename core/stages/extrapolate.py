@@ -41,6 +41,10 @@ def entries(task: Task, ctx: Context) -> list[Entry]:
         "scores": {n: score_keys(ctx, task, n) for n in _wanted(task, ctx)},
         "seed": task.seed,
     }
+    combined = spec.extrapolate.params.get("methods") or ()
+    if combined:  # named, so not imported by the file that combines them
+        versions = [registry.describe("extrapolator", name).version for name in combined]
+        parts["methods"] = versions
     if "labels" in _extrapolator(task, ctx).needs:
         everyone = np.arange(len(ctx.dataset.train), dtype=np.int64)
         parts["targets"] = targets_digest(ctx.source.train, everyone)

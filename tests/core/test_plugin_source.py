@@ -1,4 +1,4 @@
-"""A plug-in's version follows its file and the private modules that it imports, nothing else."""
+"""A plug-in's version follows its file and the helpers that it imports, nothing else."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from core import registry
-from core.plugin_source import private_files, source_hash
+from core.plugin_source import helper_files, source_hash
 
 PLUGIN = '''"""A score."""
 from somebodys import _far
 from somebodys._near import used
 from somebodys.public import other
+from somebodys.sibling import make as made
 import _elsewhere
 
 
@@ -31,10 +32,12 @@ FILES = {
     "_later.py": "much = 2\n",
     "_unread.py": "from .. import _above\n",
     "_elsewhere.py": "",
+    "sibling.py": "from somebodys import _low\ndef make():\n    return 3\n",
+    "_low.py": "",
     "public.py": "from somebodys import _unread\nother = 1\n",
     "__init__.py": "",
 }
-READ = ["_far.py", "_further.py", "_late.py", "_later.py", "_near.py"]
+READ = ["_far.py", "_further.py", "_late.py", "_later.py", "_low.py", "_near.py", "sibling.py"]
 
 
 @pytest.fixture
@@ -48,8 +51,8 @@ def _hash(package: Path) -> str:
     return source_hash("somebodys.score", package / "score.py")
 
 
-def test_private_modules_are_found_through_each_other(package: Path) -> None:
-    found = private_files("somebodys.score", package / "score.py")
+def test_private_modules_and_plug_ins_are_found_through_each_other(package: Path) -> None:
+    found = helper_files("somebodys.score", package / "score.py")
     assert [path.name for path in found] == READ
 
 
@@ -82,13 +85,14 @@ def test_without_helpers_it_is_the_hash_of_the_file(tmp_path: Path) -> None:
         ("score", "loss", {"_span.py", "_sums.py"}),
         ("score", "el2n", set()),
         ("extrapolator", "ridge", {"_design.py"}),
+        ("extrapolator", "geometry", {"_design.py", "trees.py"}),
         ("model", "resnet18", {"_resnet.py"}),
         ("policy", "beta", {"_draw.py"}),
     ],
 )
 def test_those_of_shipped_plugins(kind: registry.Kind, name: str, helpers: set[str]) -> None:
     about = registry.describe(kind, name)
-    assert {path.name for path in private_files(about.module, about.file)} >= helpers
+    assert {path.name for path in helper_files(about.module, about.file)} >= helpers
     alone = hashlib.sha256(about.file.read_bytes()).hexdigest()[:16]
     assert about.version.endswith(f":{alone}") == (not helpers)
 
@@ -96,5 +100,5 @@ def test_those_of_shipped_plugins(kind: registry.Kind, name: str, helpers: set[s
 def test_the_first_file_of_a_package_is_in_the_package(package: Path) -> None:
     first = package / "__init__.py"
     first.write_text("from somebodys._near import used\nfrom . import _late\n")
-    found = private_files("somebodys", first)
+    found = helper_files("somebodys", first)
     assert [path.name for path in found] == ["_late.py", "_near.py"]

@@ -11,6 +11,7 @@ import torch
 from play import Player, Story
 
 from core import events as ev
+from core import registry
 from core.neighbors import among_all
 from core.spec import Spec
 
@@ -72,3 +73,25 @@ def test_the_nets_class_probabilities_cost_no_pass(player: Player, make_spec: Ma
         for s in (one, two)
     ]
     assert passes[0] == passes[1]
+
+
+def test_a_combination_is_made_of_its_methods_versions(
+    player: Player, make_spec: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = make_spec(extrapolate={"name": "auto", "methods": ["ridge", "knn"]}, **OVER)
+    first = player.play(spec)
+    assert not any(e.key.startswith("extrapolate") and e.reused for e in _finished(first))
+    assert all(e.reused for e in _finished(player.play(spec)))
+    known = registry.Description.version.fget
+    assert known is not None
+
+    def version(about: registry.Description) -> str:  # as if ridge had been changed
+        return "new" if about.name == "ridge" else known(about)
+
+    monkeypatch.setattr(registry.Description, "version", property(version))
+    again = {e.task: e.reused for e in _finished(player.play(spec))}
+    assert again["score-s0"] and not again["extrapolate-s0"]
+
+
+def _finished(story: Story) -> list[ev.TaskFinished]:
+    return [e for e in story.events if isinstance(e, ev.TaskFinished)]
