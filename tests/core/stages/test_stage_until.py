@@ -126,7 +126,7 @@ def test_other_validation_samples_give_another_key() -> None:
             {"data": {"validation": 50}, "score": {"name": "random"}},
             "score.until: random watches no training; leave it end",
         ),
-        ({"score": {"until": "best"}}, "score.until: input should be 'end' or 'best_validation'"),
+        ({"score": {"until": "best"}}, "score.until: input should be 'end', 'best_validation'"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(plain_spec: Plain, over: Any, said: str) -> None:
