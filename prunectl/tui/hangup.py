@@ -18,6 +18,15 @@ _GRACE = 1.0
 _GONE = select.POLLHUP | select.POLLERR
 
 
+def abandon() -> None:
+    """Let what is still buffered go nowhere: Python flushes it at its end, and a terminal that is
+    gone would turn the exit code into 120."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
 def watch(
     descriptors: Iterable[int], ask: Callable[[], object], *,
     end: Callable[[int], object] = os._exit, grace: float = _GRACE,

@@ -63,7 +63,10 @@ def _show(
     )  # fmt: skip
     hangup.watch(_descriptors(), console.leave_from_thread)
     code = console.run(mouse=mouse)
-    return console.return_code or code or 0
+    ended = console.return_code or code or 0
+    if ended == hangup.CODE:
+        hangup.abandon()
+    return ended
 
 
 def _descriptors() -> tuple[int, int]:

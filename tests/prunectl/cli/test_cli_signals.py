@@ -88,6 +88,7 @@ def test_two_signals_kill_a_worker_that_does_not_hear(
     run = _working(runs)
     pid = run.state().pid
     assert pid is not None
+    _wait(lambda: len(list(read(run.journal))) > 2)  # it has begun
     os.kill(pid, signal.SIGSTOP)  # deaf: SIGTERM stays pending
     process.send_signal(signal.SIGINT)
     assert process.stderr is not None

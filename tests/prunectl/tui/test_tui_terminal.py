@@ -111,6 +111,20 @@ def test_a_terminal_that_vanishes_without_a_signal_ends_it(tmp_path: Path, stuck
         terminal.process.wait()
 
 
+def test_what_is_left_to_write_does_not_change_the_exit_code() -> None:
+    """Python flushes its streams at the end; a closed pipe stands for a dead terminal."""
+    command = "import sys; from prunectl.tui import hangup; print('x'); {}sys.exit(hangup.CODE)"
+    for abandoned, code in (("hangup.abandon(); ", 129), ("", 120)):
+        read_end, write_end = os.pipe()
+        os.close(read_end)
+        done = subprocess.run(
+            [sys.executable, "-E", "-c", command.format(abandoned)],
+            stdout=write_end, stderr=subprocess.DEVNULL, timeout=60,
+        )  # fmt: skip
+        os.close(write_end)
+        assert done.returncode == code
+
+
 def test_the_mouse_is_left_to_the_terminal_when_told_so(tmp_path: Path) -> None:
     """Asking for mouse reports is a sequence of its own; only ``--no-mouse`` leaves it out."""
     command = "from prunectl.cli.main import main; import sys; sys.argv[1:1] = {}; main()"
