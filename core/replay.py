@@ -44,10 +44,9 @@ class CompactSeries(Series):
     """The same in arrays, a quarter of the memory; a null value is NaN. For who shows curves."""
 
     def __init__(self) -> None:
-        # An array has all of a list that is used here.
-        self.step = array("q")  # type: ignore[assignment]  # see above
-        self.epoch = array("d")  # type: ignore[assignment]  # see above
-        self.value = array("d")  # type: ignore[assignment]  # see above
+        self.step = array("q")  # type: ignore[assignment]  # has all of a list that is used here
+        self.epoch = array("d")  # type: ignore[assignment]  # has all of a list that is used here
+        self.value = array("d")  # type: ignore[assignment]  # has all of a list that is used here
 
     def extend(self, points: ev.Points) -> None:
         """Append a piece."""

@@ -7,7 +7,7 @@ and passes that no score reads are not made, nor counted by the plan. Imports no
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import Any, Protocol
 
@@ -33,6 +33,10 @@ def moments(epochs: int, count: int = MOMENTS) -> tuple[int, ...]:
     return tuple(stop - 1 for stop in sorted(stops) if stop)
 
 
+MATCHED = 1
+"""Raised whenever other epochs stand for a full run, so that scores are measured again."""
+
+
 def matched(epochs: int, count: int, total: int) -> range:
     """The epochs of a training on ``count`` of ``total`` samples that stand for a training on all.
 
@@ -45,6 +49,11 @@ def matched(epochs: int, count: int, total: int) -> range:
     length = round(epochs * (1 - 0.45 * (1 - count / total)))
     start = min(ceil((total / count - 1) / 2), epochs - length)
     return range(start, start + length)
+
+
+def chosen_by_validation(sections: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether validation chooses the last epoch of any of the resolved score sections."""
+    return any(section.get("until") == "best_validation" for section in sections)
 
 
 def reads_matched(section: Mapping[str, Any]) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from core.facts import DataFacts
 from core.mixing import epoch_samples
 from core.needs import attack_passes, step_passes
-from core.span import epochs_read, reads_matched
+from core.span import chosen_by_validation, epochs_read, reads_matched
 from core.spec import Spec
 from core.units import sample_passes
 
@@ -30,9 +30,7 @@ def scoring_passes(
         else:
             share = (count, facts.n_train)
             extra += count * len({e for s in sections for e in epochs_read(s, epochs, share)})
-    if any(
-        s.get("until") == "best_validation" for s in scores
-    ):  # validation chooses, so it is a part of the method
+    if chosen_by_validation(scores):  # so validation is a part of the method
         judged = epochs * spec.data.validation
         train += judged * attack_passes(spec)
         extra += judged

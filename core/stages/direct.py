@@ -20,7 +20,7 @@ from core.data.bank import targets_digest
 from core.extrapolators.mapping import match_distribution
 from core.plan.tasks import Task
 from core.stages.base import Context, Entry, Ids, load, plain
-from core.stages.score import ROLE, judged_on, watching
+from core.stages.score import ROLE, ended_by, watching
 from core.stages.train_task import by_train, train_epochs
 from core.store import Seal
 from core.training.recorder import Recorder, Recorders
@@ -35,7 +35,7 @@ def entries(task: Task, ctx: Context) -> list[Entry]:
         "net": net.key,
         "scores": [[registry.describe("score", s["name"]).version, dict(s)] for s in task.scores],
         "targets": targets_digest(ctx.dataset.train, everyone),
-        **judged_on(ctx, task.scores),
+        **ended_by(ctx.dataset.validation, task.scores),
     }
     return [Entry("direct", parts)]
 

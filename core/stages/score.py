@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from core import events as ev
 from core import registry
-from core.data.bank import targets_digest
+from core.data.bank import SampleBank, targets_digest
 from core.errors import UserError
 from core.models.base import Net
 from core.plan.digests import wanted_scores
 from core.plan.tasks import Task
 from core.scores.base import TrainedScore
-from core.span import matched, reads_matched
+from core.span import MATCHED, chosen_by_validation, matched, reads_matched
 from core.spec import ScoreSpec, Spec
 from core.stages.base import Context, Entry, Ids, load, plain
 from core.stages.train_task import by_train, save_net, train_epochs, weights_digest
@@ -60,17 +60,18 @@ def _score_entry(ctx: Context, net_key: str, section: Mapping[str, Any], task: T
     settings = {k: v for k, v in section.items() if k not in beside}
     version = registry.describe("score", section["name"]).version
     parts = {"net": net_key, "score": version, "settings": settings}
-    return Entry("score", {**parts, **judged_on(ctx, [section])})
+    return Entry("score", {**parts, **ended_by(ctx.dataset.validation, [settings])})
 
 
-def judged_on(ctx: Context, sections: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What chooses where scores end, for a key: the validation samples, where any score asks."""
-    held_out = ctx.dataset.validation
-    if held_out is None or not any(
-        section.get("until") == "best_validation" for section in sections
-    ):
-        return {}
-    return {"validation": [held_out.fingerprint, targets_digest(held_out)]}
+def ended_by(held_out: SampleBank | None, sections: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What decides where scores end, for a key: the validation samples, or the rule of the epochs
+    that stand for a full run, where any score asks."""
+    parts: dict[str, Any] = {}
+    if held_out is not None and chosen_by_validation(sections):
+        parts["validation"] = [held_out.fingerprint, targets_digest(held_out)]
+    if any(reads_matched(section) for section in sections):
+        parts["matched"] = MATCHED
+    return parts
 
 
 def score_seal(ctx: Context, task_id: str, spec: Spec, name: str) -> Seal:

@@ -6,6 +6,7 @@ They show a :class:`prunectl.view.View` and decide nothing.
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
@@ -36,7 +37,7 @@ class Screen(Protocol):
         """Say a line that is not an event."""
 
 
-class LivePicture:
+class LivePicture(ABC):
     """A picture redrawn at most four times a second and only in place; what is worth more than a
     glance is said above it."""
 
@@ -65,16 +66,16 @@ class LivePicture:
     def note(self, text: str) -> None:
         self._live.console.print(Text(text, style="yellow"))
 
+    @abstractmethod
     def said(self, record: Record) -> Text | None:
         """The line above the picture that a record is worth."""
-        raise NotImplementedError
 
+    @abstractmethod
     def drawn(self, view: View, now: float, behind: str | None) -> RenderableType:
         """The picture of the view at a time, in seconds since the epoch."""
-        raise NotImplementedError
 
 
-class PlainLines:
+class PlainLines(ABC):
     """One line an event on a plain stream."""
 
     def __init__(self, console: Console) -> None:
@@ -94,9 +95,9 @@ class PlainLines:
     def note(self, text: str) -> None:
         self._console.print(text, markup=False)
 
+    @abstractmethod
     def wanted(self, record: Record) -> bool:
         """Whether a record gets a line, where it says something."""
-        raise NotImplementedError
 
 
 def timed(record: Record) -> str:

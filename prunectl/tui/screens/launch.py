@@ -22,7 +22,9 @@ from prunectl.tui.screens.dialogs import Ask
 
 
 class LaunchScreen(ConsoleScreen):
-    """Starts in ``runs_dir`` what :meth:`wanted` says, once; a sweep after its prediction only."""
+    """Starts in ``runs_dir`` what :meth:`wanted` says, once; a sweep after its prediction only.
+
+    Three methods are for each screen to define; Textual's metaclass knows no abstract ones."""
 
     class Launched(Message):
         """A run or a sweep was started."""
@@ -48,15 +50,15 @@ class LaunchScreen(ConsoleScreen):
 
     def wanted(self) -> Spec | SweepSpec | None:
         """What would be started, None while there are problems."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} does not define wanted")
 
     def checked(self) -> Spec | SweepSpec | None:
         """The same; problems are said to be in the way."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} does not define checked")
 
     def prediction_changed(self) -> None:
         """Show what is known of the cost."""
-        raise NotImplementedError
+        raise TypeError(f"{type(self).__name__} does not define prediction_changed")
 
     def action_predict(self) -> None:
         """Ask a worker what this would cost."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from core.facts import DataFacts
 from core.plan.build import build_graph
 from core.spec import Spec
 from core.spec_load import parse_spec
-from core.stages.score import judged_on
+from core.stages.score import ended_by
 
 Plain = Callable[..., dict[str, Any]]
 EPOCHS, HELD = 12, 100
@@ -96,22 +97,15 @@ def test_the_whole_run_and_the_choice_are_charged(pair: tuple[Story, Story, int]
     assert drawn["sample_passes"] == drawn["n_kept"]
 
 
-def test_other_validation_samples_give_another_key() -> None:
-    class Bank:
-        def __init__(self, *targets: int) -> None:
-            self.fingerprint, self.targets = "f", np.array(targets)
-
-        def __len__(self) -> int:
-            return len(self.targets)
-
-    def key(until: dict[str, str], *targets: int) -> Any:
-        dataset = type("D", (), {"validation": Bank(*targets) if targets else None})
-        return judged_on(type("C", (), {"dataset": dataset}), [until])  # type: ignore[arg-type]  # what it reads of a context
-
-    best = {"until": "best_validation"}
-    assert key({}, 1, 2) == {} == key(best)
-    assert key(best, 1, 2) != key(best, 2, 1)
-    assert key(best, 1, 2) == key(best, 1, 2)
+def test_what_decides_where_scores_end_is_in_their_key(pair: tuple[Story, Story, int]) -> None:
+    held_out = pair[0].dataset.validation
+    assert held_out is not None
+    best, matched = [{"until": "best_validation"}], [{"until": "matched"}]
+    found = ended_by(held_out, best)
+    turned = replace(held_out, targets=held_out.targets[::-1].copy())
+    assert found == ended_by(held_out, [{}, *best]) != ended_by(turned, best)
+    assert found.keys() == {"validation"} and ended_by(held_out, matched).keys() == {"matched"}
+    assert ended_by(held_out, [{"until": "matched", "span": 3}]) == ended_by(None, best) == {}
 
 
 @pytest.mark.parametrize(
