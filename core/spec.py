@@ -100,6 +100,11 @@ class WindowSpec(Section):
     drop_last: bool = False
     """Leave the very last window out, as two published implementations do."""
 
+    @property
+    def least(self) -> int:
+        """The fewest epochs that one window counts in."""
+        return self.length + self.skip + int(self.drop_last)
+
 
 class AlsoSpec(PluginSection):
     """A further score that is recorded and extrapolated, never pruned by."""

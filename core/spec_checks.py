@@ -165,7 +165,7 @@ def _short_training(spec: Spec) -> Iterator[str]:
             )
             continue
         window = section.window
-        needed = window.length + window.skip + int(window.drop_last) if window else 0
+        needed = window.least if window else 0
         if reads < needed:
             yield (
                 f"{place}.window: {section.name} needs {needed} epochs (length, skip and a dropped "

@@ -7,12 +7,13 @@ from typing import Any
 
 from core.errors import UserError
 from core.facts import DataFacts
-from core.mixing import check_recipe, check_subset
+from core.mixing import check_recipe, check_subset, epoch_samples
 from core.needs import score_kind
 from core.plan.digests import Digests
 from core.plan.names import TaskNames
 from core.plan.passes import direct_passes, scoring_passes
 from core.plan.trials import subset_size
+from core.span import matched, reads_matched
 from core.spec import Spec
 from core.uniting import Described
 
@@ -22,7 +23,7 @@ def scoring_tasks(spec: Spec, facts: DataFacts, seed: int, digests: Digests) -> 
     _check_labels(spec, facts)
     check_recipe("train", spec.train, spec.data.name, facts)
     check_subset(spec.subset.how, spec.data.name, facts)
-    subset_size(spec, facts)
+    _check_stretch(spec, facts)
     names, base = TaskNames(spec, seed), digests.base(spec, facts)
     if names.kind != "given" or "subset_only" in spec.baselines:
         parts = {"subset": digests.of(spec.subset), "base": base}
@@ -43,6 +44,25 @@ def _check_labels(spec: Spec, facts: DataFacts) -> None:
     if "direct" in spec.baselines and score_kind(spec.score.name) != "trained":
         what = f"the baseline direct: {spec.score.name} scores every sample anyway"
         raise UserError(what, "leave direct out of baselines")
+
+
+def _check_stretch(spec: Spec, facts: DataFacts) -> None:
+    """Windows have to fit into the epochs that ``score.until: matched`` reads of the subset's run.
+    How many these are, the data decide; a training too short as a whole is refused before."""
+    size, recipe = subset_size(spec, facts), spec.train
+    epochs = recipe.epochs.epochs(epoch_samples(recipe, size, facts), recipe.batch)
+    for section in (spec.score, *spec.score.also):
+        if section.window is None or not reads_matched(
+            {"until": spec.score.until, **section.params}
+        ):
+            continue
+        read, needed = len(matched(epochs, size, facts.n_train)), section.window.least
+        if read < needed:
+            raise UserError(
+                f"score.until: matched reads {read} of {epochs} epochs, and the windows of "
+                f"{section.name} need {needed} (length, skip and a dropped last window)",
+                "train longer, shorten score.window or set score.until: end",
+            )
 
 
 def _trained(spec: Spec, names: TaskNames, facts: DataFacts, digests: Digests) -> list[Described]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,11 +64,14 @@ def test_a_score_of_no_training_has_no_epochs() -> None:
         parse_spec({"score": {"name": "random", "until": "matched"}})
 
 
-def test_too_few_epochs_for_a_window_are_told(tmp_path: Any, make_spec: Make) -> None:
+def test_too_few_epochs_for_a_window_are_told_before_anything_is_made(
+    tmp_path: Path, make_spec: Make
+) -> None:
     window = {"length": 4, "ddof": 1, "skip": 0, "drop_last": False}
     score = {"name": "dynamic_uncertainty", "preset": "nieth", "window": window}
-    del (plain := make_spec(**OVER).model_dump(mode="json", by_alias=True))["score"]
+    plain = make_spec(**OVER).model_dump(mode="json", by_alias=True)
     spec = parse_spec({**plain, "score": {**score, "until": "matched"}})
-    with pytest.raises(UserError, match=r"matched reads 3 of 4 epochs: .* needs 4") as error:
+    with pytest.raises(UserError, match=r"matched reads 3 of 4 epochs, .* need 4") as error:
         Player(tmp_path / "runs").play(spec)
     assert "score.until: end" in str(error.value)
+    assert not (tmp_path / "runs").exists()
