@@ -208,11 +208,11 @@ class _Training:
             self.save()
 
     def validate(self) -> float | None:
-        """Evaluate the validation samples, if any; the metric by which the paradigm judges."""
+        """Evaluate the validation samples, if any; the metric that chooses, where one does."""
         if self.validation is None:
             return None
         metrics, _ = self.evaluate(self.validation, "validation", charged=self.chooses)
-        return metrics[self.paradigm.judged_by]
+        return metrics[self.paradigm.judged_by] if self.chooses else None
 
     @property
     def chooses(self) -> bool:
