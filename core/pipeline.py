@@ -109,7 +109,7 @@ def run_task(task: Task, ctx: Context, *, fresh: bool = False) -> bool:
         train_task.replay_curve(ctx, task, seal)
     if task.stage == "extrapolate":
         extrapolate.announce(task, ctx)
-    ctx.emit(ev.TaskFinished(task.id, seal.key, reused, seal.cost))
+    ctx.emit(ev.TaskFinished(task.id, seal.key, reused, ctx.cost(task.id)))
     if task.trial is not None and task.stage == "retrain":
         ctx.emit(ev.TrialFinished(task.trial.id, seal.meta["metrics"]))
     return reused

@@ -138,7 +138,7 @@ class Summary:
                 rows[task.id] = {
                     "task": task.id, "stage": task.stage, "seed": task.seed,
                     "trial": task.trial.id if task.trial else None,
-                    **self.ctx.seal(task.id).cost, "reused": self.reused[task.id],
+                    **self.ctx.cost(task.id), "reused": self.reused[task.id],
                 }  # fmt: skip
         return rows
 

@@ -94,6 +94,14 @@ class Context:
         key = next(k for k in self.keys[task_id] if k.startswith(prefix))
         return self.store.require(key)
 
+    def cost(self, task_id: str) -> Mapping[str, Any]:
+        """What a finished task took when it was first made. Of a scoring run, that of its dearest
+        score: one that was asked for later repeated the training, and may have been shown more."""
+        first, *others = self.keys[task_id]
+        keys = others if first.startswith("net-") and others else [first]
+        costs = [self.store.require(key).cost for key in keys]
+        return max(costs, key=lambda cost: int(cost["sample_passes"]))
+
     def need(self, task: Task, stage: str) -> str:
         """Id of the needed task of that stage."""
         return next(n for n in task.needs if self.graph[n].stage == stage)

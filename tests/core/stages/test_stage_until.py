@@ -97,6 +97,22 @@ def test_the_whole_run_and_the_choice_are_charged(pair: tuple[Story, Story, int]
     assert drawn["sample_passes"] == drawn["n_kept"]
 
 
+def test_a_score_that_finds_the_net_trained_pays_for_its_own_run(
+    tmp_path: Path, plain_spec: Plain
+) -> None:
+    player = Player(tmp_path / "runs")
+    charged, planned = [], []
+    for until in ("end", "best_validation", "end"):
+        story = player.play(_spec(plain_spec, 4, until))
+        (row,) = [r for r in story.summary["cost"]["stages"] if r["task"] == "score-s0"]
+        (told,) = [
+            e for e in story.events if isinstance(e, ev.TaskFinished) and e.task == "score-s0"
+        ]
+        charged += [row["sample_passes"], told.cost["sample_passes"]]
+        planned += [story.graph["score-s0"].passes] * 2
+    assert charged == planned and planned[0] < planned[2] > planned[4]
+
+
 def test_what_decides_where_scores_end_is_in_their_key(pair: tuple[Story, Story, int]) -> None:
     held_out = pair[0].dataset.validation
     assert held_out is not None
